@@ -1,0 +1,48 @@
+# One DFS: `make run` serves the archive with its demonstration holdings, `make test` checks everything.
+PYTHON ?= python3
+PORT ?= 8000
+ONEDFS_DATA ?= data
+ROWS ?= 1000000
+export ONEDFS_DATA
+
+BIN := .venv/bin
+
+.PHONY: run setup test lint bench lock clean
+
+run: setup
+	@$(BIN)/onedfs demo
+	@exec $(BIN)/onedfs serve --port $(PORT)
+
+setup: .venv/app
+
+.venv/app: requirements/app.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "One DFS needs Python 3.11 or newer; set PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/app.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: .venv/app requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: .venv/dev
+	@sh tests/need.sh
+	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -m slow
+
+bench: .venv/dev
+	$(BIN)/python -m bench --rows $(ROWS)
+
+lock:
+	uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header requirements/app.in -o requirements/app.txt
+	uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header requirements/dev.in -o requirements/dev.txt
+
+clean:
+	rm -rf .venv build *.egg-info

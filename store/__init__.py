@@ -1,0 +1,1 @@
+"""Where rows are kept: the lake is the record, an index is its projection."""

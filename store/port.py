@@ -1,0 +1,144 @@
+"""What an index engine offers. DuckDB and Elasticsearch each implement it; callers know only this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+import schemas
+from query import tree
+
+
+class QueryError(Exception):
+    """A query that this engine cannot answer; the message is for the user.
+
+    QueryError
+    ├── QueryTimeout     it ran longer than allowed
+    ├── QueryTooLarge    it needs more memory or disk than allowed
+    ├── QueryRejected    valid ADQL that the engine cannot run; says what
+    └── IndexNotReady    the index has not caught up with anything yet
+    """
+
+
+class QueryTimeout(QueryError):  # noqa: N818 - names the condition, as the protocols do
+    """It ran longer than allowed."""
+
+
+class QueryTooLarge(QueryError):  # noqa: N818
+    """It needs more memory or disk than allowed."""
+
+
+class QueryRejected(QueryError):  # noqa: N818
+    """Valid, but the engine cannot run it."""
+
+
+class IndexNotReady(QueryError):  # noqa: N818
+    """The index has not caught up with anything yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What served values are made of: the naming authority (no ``ivo://``) and the public base URL."""
+
+    authority: str
+    public_url: str
+
+
+@dataclass(slots=True)
+class Answer:
+    """A running query's rows.
+
+    ``batches`` have one column per entry of ``columns``, in that order, of the Arrow type of its kind
+    (``schemas.arrow``); region values are STC-S text. Iterate to the end or ``close``; both release the
+    engine's resources.
+    """
+
+    version: int
+    columns: tuple[schemas.Column, ...]
+    batches: Iterator[pa.RecordBatch]
+    notes: tuple[str, ...] = ()
+
+    def close(self) -> None:
+        """Stop the query; harmless when it has ended."""
+        close = getattr(self.batches, "close", None)
+        if close is not None:
+            close()
+
+    def table(self) -> pa.Table:
+        """Read all rows."""
+        batches = list(self.batches)
+        if batches:
+            return pa.Table.from_batches(batches)
+        from schemas.arrow import arrow_schema  # noqa: PLC0415 - only an empty answer needs it
+
+        return arrow_schema(self.columns).empty_table()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """How far an index is: ``version`` applied, ``lake_version`` there is, and why it is not ready."""
+
+    engine: str
+    version: int | None
+    lake_version: int
+    reason: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> bool:
+        """Whether queries can be answered."""
+        return self.version is not None
+
+
+class Snapshot(Protocol):
+    """The index at one version; every query run on it sees that version."""
+
+    @property
+    def version(self) -> int:
+        """The lake version."""
+        ...
+
+    @property
+    def schemas(self) -> schemas.Schemas:
+        """The declarations in force at that version, published catalogues included."""
+        ...
+
+    def run(self, query: tree.Query, *, limit: int | None = None, timeout: float | None = None) -> Answer:
+        """Start a query; at most ``limit`` rows, at most ``timeout`` seconds.
+
+        Raises
+        ------
+        QueryError
+            When it cannot be run; later failures are raised while iterating.
+        """
+        ...
+
+    def explain(self, query: tree.Query) -> Mapping[str, Any]:
+        """Say how a query would be answered: what the spherical index narrows, what is refined."""
+        ...
+
+
+class Index(Protocol):
+    """A projection of the lake that answers queries."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Pin the newest applied version for as long as the context lasts.
+
+        Raises
+        ------
+        IndexNotReady
+            When nothing has been applied yet.
+        """
+        ...
+
+    def status(self) -> IndexStatus:
+        """Say how far it is."""
+        ...
+
+    def close(self) -> None:
+        """Release files and memory."""
+        ...
