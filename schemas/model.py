@@ -65,7 +65,9 @@ class Column(_Declaration):
 
     ``served`` is a template such as ``ivo://{authority}/ID?{dp_id}``: a row that stores no value of its
     own shows the template filled from the site and from its other columns (NULL when one of those is).
-    ``array`` makes a numeric column a list: ``"*"`` for any length, ``"3"`` for three.
+    ``rights_of`` names a time column: while that time is in the future the row shows ``proprietary``, after
+    it what it stores, or ``public``. ``array`` makes a numeric column a list: ``"*"`` for any length, ``"3"`` for three. ``ascii`` promises that
+    a text is ASCII, so that VOTable may call it ``char``.
     """
 
     name: str
@@ -76,8 +78,10 @@ class Column(_Declaration):
     utype: str | None = None
     xtype: str | None = None
     array: str | None = None
+    ascii: bool = False
     required: bool = False
     served: str | None = None
+    rights_of: str | None = None
     principal: bool = False
     indexed: bool = False
     std: bool = False
@@ -148,6 +152,7 @@ class Table(_Declaration):
         used = [*self.key, *(self.position or ()), *([self.region] if self.region else [])]
         for column in self.columns:
             used.extend(column.served_from)
+            used.extend([column.rights_of] if column.rights_of else [])
         for foreign in self.foreign_keys:
             used.extend(foreign.columns)
         unknown = sorted({name for name in used if name.lower() not in self.by_name})
