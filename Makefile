@@ -40,9 +40,11 @@ test: .venv/dev
 bench: .venv/dev
 	$(BIN)/python -m bench --rows $(ROWS)
 
+LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header
+
 lock:
-	uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header requirements/app.in -o requirements/app.txt
-	uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header requirements/dev.in -o requirements/dev.txt
+	$(LOCK) pyproject.toml --group build -o requirements/app.txt
+	$(LOCK) --group dev -c requirements/app.txt -o requirements/dev.txt
 
 clean:
 	rm -rf .venv build *.egg-info

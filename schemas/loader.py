@@ -26,9 +26,7 @@ def parse_schema(text: str) -> Schema:
         Table.model_validate({"schema_name": name, "local_name": table.pop("name"), **table})
         for table in data.get("tables", [])
     )
-    return Schema(
-        name=name, description=data.get("description", ""), utype=data.get("utype"), tables=tables
-    )
+    return Schema(name=name, description=data.get("description", ""), utype=data.get("utype"), tables=tables)
 
 
 def _sources(folders: Iterable[Path]) -> Iterable[str]:

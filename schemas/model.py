@@ -66,8 +66,8 @@ class Column(_Declaration):
     ``served`` is a template such as ``ivo://{authority}/ID?{dp_id}``: a row that stores no value of its
     own shows the template filled from the site and from its other columns (NULL when one of those is).
     ``rights_of`` names a time column: while that time is in the future the row shows ``proprietary``, after
-    it what it stores, or ``public``. ``array`` makes a numeric column a list: ``"*"`` for any length, ``"3"`` for three. ``ascii`` promises that
-    a text is ASCII, so that VOTable may call it ``char``.
+    it what it stores, or ``public``. ``array`` makes a numeric column a list: ``"*"`` for any length,
+    ``"3"`` for three. ``ascii`` promises that a text is ASCII, so that VOTable may call it ``char``.
     """
 
     name: str
