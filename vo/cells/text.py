@@ -1,0 +1,148 @@
+"""Cells as text: whole columns at once, in the style of a format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas import Column, Kind
+from schemas.votable import votable_type
+from vo.cells.buffers import number_type, numbers, text_parts
+
+Escape = Callable[[pa.Array], pa.Array]
+"""Makes texts safe for a format; missing values stay missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How a format writes values.
+
+    NaN and infinities that are None are written as missing. ``fill_lists`` writes a missing list of fixed
+    length as that many missing numbers.
+    """
+
+    escape: Escape
+    true: str
+    false: str
+    nan: str | None
+    infinity: str | None
+    minus_infinity: str | None
+    fill_lists: bool = False
+    quote: str = ""
+    list_open: str = ""
+    list_separator: str = " "
+    list_close: str = ""
+
+
+def replaced(array: pa.Array, pairs: Iterable[tuple[str, str]]) -> pa.Array:
+    """Return texts with ASCII characters replaced, pair after pair; those that do not occur cost little."""
+    _, data = text_parts(array)
+    known = data.tobytes()
+    for plain, instead in pairs:
+        if plain.encode() in known:
+            array = pc.replace_substring(array, plain, instead)
+    return array
+
+
+class Alphabet:
+    """A set of bytes; tells quickly whether a column of texts has any of them."""
+
+    def __init__(self, members: bytes) -> None:
+        self._members = members
+        self._table = np.zeros(256, dtype=bool)
+        self._table[list(members)] = True
+
+    def __or__(self, other: Alphabet) -> Alphabet:
+        return Alphabet(self._members + other._members)
+
+    def in_any(self, array: pa.Array) -> bool:
+        """Whether one of the texts has one of the bytes."""
+        _, data = text_parts(array)
+        return bool(self._table[data].any())
+
+
+_NOT_ASCII = Alphabet(bytes(range(0x80, 0x100)))
+
+
+def plain_texts(column: Column, array: pa.Array) -> pa.Array:
+    """Return the values of a text, region or timestamp column as text.
+
+    Timestamps are ISO 8601 without a zone and with no more decimals than needed (DALI 1.1, section 3.1.2).
+    In columns declared ``char`` what is not ASCII becomes a question mark.
+    """
+    if column.kind is Kind.TIMESTAMP:
+        return _timestamps(array)
+    if votable_type(column).datatype == "char" and _NOT_ASCII.in_any(array):
+        return pc.replace_substring_regex(array, r"[^\x00-\x7F]", "?")
+    return array
+
+
+def _timestamps(array: pa.Array) -> pa.Array:
+    text = pc.replace_substring(array.cast(pa.string()), " ", "T")
+    return pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), ".")
+
+
+def cells(column: Column, array: pa.Array, style: Style) -> pa.Array:
+    """Return a column's values as text in a style; missing values stay missing."""
+    kind = column.kind
+    if _is_list(array.type):
+        return _lists(column, array, style)
+    if array.null_count == len(array):
+        return pa.nulls(len(array), pa.string())
+    if kind is Kind.TIMESTAMP:
+        return _quoted(plain_texts(column, array), style)
+    if kind in (Kind.TEXT, Kind.REGION):
+        return _quoted(style.escape(plain_texts(column, array)), style)
+    if kind is Kind.BOOLEAN:
+        return pc.if_else(array, style.true, style.false)
+    return _numbers(array, style)
+
+
+def _quoted(array: pa.Array, style: Style) -> pa.Array:
+    if not style.quote:
+        return array
+    return pc.binary_join_element_wise(style.quote, array, style.quote, "")
+
+
+def _numbers(array: pa.Array, style: Style) -> pa.Array:
+    text = array.cast(pa.string())
+    if pa.types.is_floating(array.type) and not pc.all(pc.is_finite(array)).as_py():
+        text = pc.if_else(pc.is_nan(array), pa.scalar(style.nan, pa.string()), text)
+        text = pc.if_else(pc.equal(array, np.inf), pa.scalar(style.infinity, pa.string()), text)
+        text = pc.if_else(pc.equal(array, -np.inf), pa.scalar(style.minus_infinity, pa.string()), text)
+    return text
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _lists(column: Column, array: pa.Array, style: Style) -> pa.Array:
+    size = votable_type(column).arraysize or "*"
+    if style.fill_lists and size.isdigit():
+        array = _filled(array, int(size))
+    values = array.flatten()
+    missing = "null" if style.nan is None else _missing_element(values.type, style.nan)
+    elements = pc.fill_null(_numbers(values, style), missing)
+    lengths = numbers(pc.list_value_length(array), 0)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    text = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), elements), style.list_separator)
+    if style.list_open:
+        text = pc.binary_join_element_wise(style.list_open, text, style.list_close, "")
+    return pc.if_else(array.is_valid(), text, pa.scalar(None, pa.string()))
+
+
+def _filled(array: pa.Array, size: int) -> pa.Array:
+    """Return lists of exactly ``size`` numbers, NULL ones where there are none."""
+    kind = array.type.value_type
+    array = pc.fill_null(array.cast(pa.list_(kind)), pa.scalar([], pa.list_(kind)))
+    return pc.list_slice(array, 0, size, return_fixed_size_list=True)
+
+
+def _missing_element(kind: pa.DataType, nan: str) -> str:
+    """Return what stands for a missing number of a list: a list cannot leave it out."""
+    return nan if pa.types.is_floating(kind) else str(np.iinfo(number_type(kind)).min)

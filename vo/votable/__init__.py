@@ -1,0 +1,1 @@
+"""VOTable 1.4: documents that stream from Arrow batches in all three serialisations."""

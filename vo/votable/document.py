@@ -1,0 +1,170 @@
+"""The XML around the rows, as lxml trees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from schemas import Column, Kind
+from schemas.votable import votable_type
+from vo.votable.binary import NULL_INTEGER
+
+NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"
+"""The XML namespace, which VOTable 1.4 kept."""
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_NSMAP: dict[str | None, str] = {None: NAMESPACE}
+
+_ROWS = "rows"
+_ENDING = "ending"
+
+_TIME_UCD = re.compile(r"time\.(start|end)(;.*)?\Z")
+_POSITION_UCD = re.compile(r"pos\.eq\.(ra|dec)(;meta\.main)?\Z|POS_EQ_(RA|DEC)_MAIN\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """An INFO element: ``text`` is for people, ``value`` for programs."""
+
+    name: str
+    value: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What an answer says about itself besides its columns."""
+
+    infos: tuple[Info, ...] = ()
+    table_name: str = "result"
+    description: str = ""
+    params: tuple[etree._Element, ...] = field(default=())
+
+
+def clean(text: str) -> str:
+    """Return a text without the characters that XML cannot hold."""
+    return text if text.isprintable() else _NOT_XML.sub("", text)
+
+
+def _node(
+    parent: etree._Element | None, tag: str, text: str = "", **attributes: str | None
+) -> etree._Element:
+    given = {name: clean(value) for name, value in attributes.items() if value is not None}
+    name = f"{{{NAMESPACE}}}{tag}"
+    if parent is None:
+        node = etree.Element(name, given, nsmap=_NSMAP)
+    else:
+        node = etree.SubElement(parent, name, given)
+    if text:
+        node.text = clean(text)
+    return node
+
+
+def _add_info(parent: etree._Element, info: Info) -> None:
+    _node(parent, "INFO", info.text, name=info.name, value=info.value)
+
+
+def _add_systems(resource: etree._Element, columns: Iterable[Column]) -> None:
+    used = {reference(column) for column in columns}
+    if "icrs" in used:
+        _node(resource, "COOSYS", ID="icrs", system="ICRS")
+    if "utc" in used:
+        _node(resource, "TIMESYS", ID="utc", timescale="UTC", refposition="TOPOCENTER")
+    if "mjd" in used:
+        _node(
+            resource, "TIMESYS", ID="mjd", timeorigin="MJD-origin", timescale="UTC", refposition="TOPOCENTER"
+        )
+
+
+def reference(column: Column) -> str | None:
+    """Return the ID of the coordinate or time system of a column's values.
+
+    Positions and regions are ICRS, timestamps UTC. A number of days is a Modified Julian Date where its UCD
+    is the start or end of an observation, as ObsCore has it; of other dates nothing is claimed.
+    """
+    ucd = column.ucd or ""
+    if column.kind.is_geometry or (_POSITION_UCD.match(ucd) and column.unit == "deg"):
+        return "icrs"
+    if column.kind is Kind.TIMESTAMP:
+        return "utc"
+    if _TIME_UCD.match(ucd) and column.unit == "d":
+        return "mjd"
+    return None
+
+
+def add_field(table: etree._Element, column: Column, *, declare_null: bool) -> None:
+    """Add a column's FIELD; ``declare_null`` names the number that stands for a missing integer."""
+    declared = votable_type(column)
+    node = _node(
+        table,
+        "FIELD",
+        name=column.name,
+        datatype=declared.datatype,
+        arraysize=declared.arraysize,
+        unit=column.unit,
+        ucd=column.ucd,
+        utype=column.utype,
+        xtype=declared.xtype,
+        ref=reference(column),
+    )
+    if column.description:
+        _node(node, "DESCRIPTION", column.description)
+    null = NULL_INTEGER.get(declared.datatype)
+    if null is not None and (declare_null or declared.arraysize):
+        _node(node, "VALUES", null=str(null))
+
+
+def envelope(
+    columns: Sequence[Column], head: Head, data: Sequence[tuple[str, dict[str, str]]], *, declare_null: bool
+) -> tuple[bytes, bytes, bytes]:
+    """Return the document before the rows, between rows and closing INFOs, and after those.
+
+    ``data`` names the elements inside DATA from the outside in, with their attributes.
+    """
+    root = _node(None, "VOTABLE", version="1.4")
+    resource = _node(root, "RESOURCE", type="results")
+    for info in head.infos:
+        _add_info(resource, info)
+    _add_systems(resource, columns)
+    resource.extend(head.params)
+    table = _node(resource, "TABLE", name=head.table_name)
+    if head.description:
+        _node(table, "DESCRIPTION", head.description)
+    for column in columns:
+        add_field(table, column, declare_null=declare_null)
+    inner = _node(table, "DATA")
+    for tag, attributes in data:
+        inner = _node(inner, tag, **attributes)
+    inner.append(etree.ProcessingInstruction(_ROWS, "here"))
+    resource.append(etree.ProcessingInstruction(_ENDING, "here"))
+    text = etree.tostring(root, xml_declaration=True, encoding="utf-8")
+    # Inside text and attributes the sign "<" is always escaped, so each mark is found once.
+    before, rest = text.split(f"<?{_ROWS} here?>".encode())
+    between, after = rest.split(f"<?{_ENDING} here?>".encode())
+    return before, between, after
+
+
+def closing_info(info: Info) -> bytes:
+    """Return an INFO for the place where ``envelope`` leaves room for it."""
+    node = etree.Element("INFO", {"name": info.name, "value": info.value})
+    if info.text:
+        node.text = clean(info.text)
+    return etree.tostring(node, encoding="utf-8")
+
+
+def message_document(infos: Iterable[Info], *, resource_type: str = "results") -> bytes:
+    """Return a VOTable without a table: an error, or any other message (DALI 1.1, section 4.2)."""
+    root = _node(None, "VOTABLE", version="1.4")
+    resource = _node(root, "RESOURCE", type=resource_type)
+    for info in infos:
+        _add_info(resource, info)
+    return etree.tostring(root, xml_declaration=True, encoding="utf-8")
+
+
+def error_document(message: str, infos: Iterable[Info] = ()) -> bytes:
+    """Return the error document of DALI 1.1, section 4.2."""
+    return message_document([Info("QUERY_STATUS", "ERROR", message), *infos])
