@@ -1,0 +1,238 @@
+"""The lake as its readers and writers see it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from schemas import Schemas, Table
+from schemas.arrow import lake_schema
+from store.lake.errors import LakeError, told_as_lake_errors
+from store.lake.feed import Change, Step, net_change
+from store.lake.keys import KnownRows
+from store.lake.lease import hold_lease
+from store.lake.ledger import Entry, Ledger, Pin
+from store.lake.tables import LakeTable
+from store.lake.writer import DECLARATIONS, Writer, repair
+
+LEASE = "_lease"
+"""Name of the lock file in the lake."""
+
+BATCH_ROWS = 65_536
+"""Rows of one streamed batch at most."""
+
+
+class Lake:
+    """All tables of the archive, at any version.
+
+    A version is the ledger's Delta version; 0 is the empty lake, also when nothing is on disk yet. Reading
+    needs no lease and writes nothing. Objects may be shared by threads; processes are spawned, never forked,
+    because ``deltalake`` panics after a fork.
+    """
+
+    def __init__(self, root: str | Path, declared: Schemas) -> None:
+        self.root = _local(root)
+        self.declared = declared
+        self.ledger = Ledger(self.root)
+        self.known = KnownRows()
+        self._tables: dict[str, LakeTable] = {}
+        self._published: tuple[Pin | None, Mapping[str, Table]] = (None, {})
+
+    def version(self) -> int:
+        """Return the newest version; cheap enough to be polled several times per second."""
+        return self.ledger.version()
+
+    def entry(self, version: int | None = None) -> Entry:
+        """Return the ledger's entry of a version (the newest by default).
+
+        Raises
+        ------
+        VersionGone
+            When there is no such version.
+        """
+        with told_as_lake_errors("reading the ledger"):
+            return self.ledger.newest() if version is None else self.ledger.entry(version)
+
+    def schemas(self, version: int | None = None) -> Schemas:
+        """Return what is declared at a version: our own tables and the published catalogues."""
+        return self.declared.with_tables(self.published(version).values())
+
+    def published(self, version: int | None = None) -> Mapping[str, Table]:
+        """Return the published catalogues of a version by lower-case name."""
+        pin = self.entry(version).tables.get(DECLARATIONS.name)
+        if self._published[0] != pin or pin is None:
+            with told_as_lake_errors("reading the declarations of published tables"):
+                self._published = (pin, self._read_declarations(pin))
+        return self._published[1]
+
+    def dataset(self, table: str, version: int | None = None) -> ds.Dataset:
+        """Return a table at a version as an Arrow dataset, with all columns of the lake.
+
+        Raises
+        ------
+        VersionGone
+            When its files were cleaned away.
+        """
+        entry = self.entry(version)
+        declared = self.schemas(entry.version).table(table)
+        schema = lake_schema(declared)
+        pin = entry.tables.get(declared.name)
+        if pin is None:
+            return ds.dataset(schema.empty_table())
+        with told_as_lake_errors(f"opening {declared.name}"):
+            return self.table_at(pin.path).dataset(pin.version, schema)
+
+    def files(self, table: str, version: int | None = None) -> list[Path]:
+        """Return the Parquet files that make up a table at a version."""
+        entry = self.entry(version)
+        pin = entry.tables.get(self.schemas(entry.version).table(table).name)
+        if pin is None:
+            return []
+        with told_as_lake_errors(f"listing the files of {table}"):
+            log = self.table_at(pin.path).log
+            return [log.table / path for path in log.files(pin.version)]
+
+    def read(
+        self,
+        table: str,
+        version: int | None = None,
+        columns: Sequence[str] | None = None,
+        filter: pc.Expression | None = None,  # noqa: A002 - the word that Arrow uses
+    ) -> pa.Table:
+        """Return rows of a table at a version (the newest by default).
+
+        Raises
+        ------
+        VersionGone
+            When the version is not there any more.
+        UnknownTableError
+            When no table has that name.
+        """
+        dataset = self.dataset(table, version)
+        with told_as_lake_errors(f"reading {table}"):
+            return dataset.to_table(columns=None if columns is None else list(columns), filter=filter)
+
+    def batches(
+        self, table: str, version: int | None = None, columns: Sequence[str] | None = None
+    ) -> pa.RecordBatchReader:
+        """Stream rows of a table at a version in bounded memory."""
+        chosen = None if columns is None else list(columns)
+        scanner = self.dataset(table, version).scanner(
+            columns=chosen, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
+        )
+        return scanner.to_reader()
+
+    def row_count(self, table: str, version: int | None = None) -> int:
+        """Return how many rows a table has at a version, from the log alone."""
+        entry = self.entry(version)
+        pin = entry.tables.get(self.schemas(entry.version).table(table).name)
+        if pin is None:
+            return 0
+        with told_as_lake_errors(f"counting {table}"):
+            return self.table_at(pin.path).row_count(pin.version)
+
+    def changes(self, after: int, upto: int | None = None) -> Iterator[Step]:
+        """Yield what each version after ``after`` changed, in order; nothing past the newest.
+
+        Raises
+        ------
+        FeedIncomplete
+            When clean-up removed what is needed: start again from a snapshot.
+        """
+        newest = self.version()
+        for version in range(after + 1, min(newest, newest if upto is None else upto) + 1):
+            yield self.difference(version - 1, version)
+
+    def difference(self, after: int, upto: int) -> Step:
+        """Return all changes from one version to a later one as a single step.
+
+        Raises
+        ------
+        FeedIncomplete
+            As for ``changes``.
+        """
+        old, new = self.entry(after), self.entry(upto)
+        was, now = self.published(after), self.published(upto)
+        known = self.declared.with_tables(now.values())
+        moved = {
+            name
+            for name, pin in old.tables.items()
+            if name not in new.tables or new.tables[name].path != pin.path
+        }
+        gone = {table.name for name, table in was.items() if name not in now}
+        declared = tuple(table for name, table in now.items() if was.get(name) != table)
+        changes: list[Change] = []
+        with told_as_lake_errors(f"reading the changes {after} to {upto}"):
+            for name, pin in new.tables.items():
+                if name in known and old.tables.get(name) != pin:
+                    change = self._change(
+                        known.table(name), None if name in moved else old.tables.get(name), pin
+                    )
+                    changes.extend([change] if change else [])
+        dropped = tuple(sorted((moved | gone) - {DECLARATIONS.name}))
+        return Step(upto, new.kind, dropped, declared, tuple(changes))
+
+    def _change(self, table: Table, old: Pin | None, new: Pin) -> Change | None:
+        log = self.table_at(new.path).log
+        return net_change(log, table, lake_schema(table), -1 if old is None else old.version, new.version)
+
+    @contextmanager
+    def writer(self, kind: str, *, batch: str | None = None, timeout: float = 60.0) -> Iterator[Writer]:
+        """Take the lease and write one batch; without ``commit`` everything written is taken back.
+
+        Unfinished work of a writer that died is taken back first. ``batch`` names the batch, so that its
+        replay does nothing; ``timeout`` is in seconds.
+
+        Raises
+        ------
+        LeaseTimeout
+            When another writer keeps the lease for longer.
+        LakeError
+            When the lake cannot be written.
+        """
+        with hold_lease(self.root / LEASE, kind, timeout=timeout):
+            with told_as_lake_errors("repairing the lake"):
+                repair(self)
+                done = self.ledger.find(batch) if batch else None
+            writer = Writer(self, kind, batch, done)
+            try:
+                yield writer
+            finally:
+                if not writer.closed:
+                    writer.closed = True
+                    # What cannot be taken back now, a full disk for one, the next writer takes back.
+                    with suppress(LakeError), told_as_lake_errors("taking a batch back"):
+                        repair(self)
+
+    def table_at(self, path: str) -> LakeTable:
+        """Return the Delta table in a folder of the lake."""
+        if path not in self._tables:
+            self._tables[path] = LakeTable(self.root / path)
+        return self._tables[path]
+
+    def forget_table(self, path: str) -> None:
+        """Drop what is remembered of a folder that is being removed."""
+        self._tables.pop(path, None)
+
+    def _read_declarations(self, pin: Pin | None) -> Mapping[str, Table]:
+        if pin is None:
+            return {}
+        rows = self.table_at(pin.path).dataset(pin.version, lake_schema(DECLARATIONS)).to_table()
+        tables = (Table.model_validate(json.loads(text)) for text in rows["declaration"].to_pylist())
+        return {table.name.lower(): table for table in sorted(tables, key=lambda table: table.name)}
+
+
+def _local(root: str | Path) -> Path:
+    """Return the folder of a path or ``file://`` URL."""
+    parts = urlsplit(os.fspath(root))
+    if parts.scheme in ("", "file"):
+        return Path(unquote(parts.path) if parts.scheme else root)
+    raise LakeError(f"{root}: only folders and file:// URLs can hold a lake")

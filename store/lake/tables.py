@@ -1,0 +1,141 @@
+"""One table of the lake: a Delta table, written through ``deltalake`` and read through Arrow.
+
+``deltalake`` runs its own threads and panics in a forked child: processes that use the lake are spawned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, Field, Transaction, write_deltalake
+from deltalake.schema import Schema as DeltaSchema
+
+import schemas
+from schemas.arrow import lake_schema
+from store.lake.errors import Incompatible
+from store.lake.ledger import APPLICATION
+from store.lake.log import Log
+from store.lake.rows import conform
+
+RESTORED = "onedfs.restored"
+"""Commit note: everything after the version it names was taken back by this commit."""
+
+BATCH_NOTE = "onedfs.batch"
+"""Commit note: the batch that a commit belongs to."""
+
+LEDGER_NOTE = "onedfs.version"
+"""Commit note: the ledger version that the batch makes, once it is complete."""
+
+
+class LakeTable:
+    """Reads and writes one Delta table. Writing is for whoever holds the lease."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = Log(folder)
+        self._delta: DeltaTable | None = None
+
+    def dataset(self, version: int, schema: pa.Schema) -> ds.Dataset:
+        """Return the rows of a version; columns that its files lack are NULL."""
+        files = [str(self.log.table / path) for path in self.log.files(version)]
+        return ds.dataset(files, schema=schema, format="parquet")
+
+    def row_count(self, version: int) -> int:
+        """Return how many rows a version has, from the log."""
+        return sum(self.log.files(version).values())
+
+    def create(self, table: schemas.Table, batch: str, ledger_version: int) -> None:
+        """Create the empty table with the change feed on."""
+        self.log.table.mkdir(parents=True, exist_ok=True)
+        statistics = [*table.key, *(table.position or ()), *(["_healpix"] if table.position else [])]
+        self._delta = DeltaTable.create(
+            self.log.table,
+            lake_schema(table),
+            name=table.name,
+            description=table.description or None,
+            configuration={
+                "delta.enableChangeDataFeed": "true",
+                "delta.enableExpiredLogCleanup": "false",
+                "delta.dataSkippingStatsColumns": ",".join(dict.fromkeys(statistics)),
+            },
+            commit_properties=_notes(batch, ledger_version),
+        )
+
+    def add_missing_columns(self, table: schemas.Table, batch: str, ledger_version: int) -> None:
+        """Add declared columns that the table does not have yet.
+
+        Raises
+        ------
+        Incompatible
+            When a column has another type than declared.
+        """
+        delta = self._opened()
+        present = {field.name: field.type for field in delta.schema().fields}
+        declared = DeltaSchema.from_arrow(lake_schema(table)).fields
+        changed = [f.name for f in declared if f.name in present and present[f.name] != f.type]
+        if changed:
+            raise Incompatible(f"{table.name}: {', '.join(changed)} changed type; run `onedfs migrate`")
+        missing = [Field(f.name, f.type) for f in declared if f.name not in present]
+        if missing:
+            delta.alter.add_columns(missing, commit_properties=_notes(batch, ledger_version))
+
+    def append(self, table: schemas.Table, rows: pa.Table, batch: str, ledger_version: int) -> None:
+        """Append rows."""
+        write_deltalake(
+            self._opened(),
+            conform(table, rows),
+            mode="append",
+            schema_mode="merge",
+            commit_properties=_notes(batch, ledger_version),
+        )
+
+    def delete(self, key: Sequence[str], keys: pa.Table, batch: str, ledger_version: int) -> None:
+        """Delete the rows that have one of the keys; each key once.
+
+        A merge, because a long ``IN`` list overflows the engine's stack.
+        """
+        same = " AND ".join(f'held."{name}" = gone."{name}"' for name in key)
+        self._opened().merge(
+            keys,
+            same,
+            source_alias="gone",
+            target_alias="held",
+            streamed_exec=False,
+            commit_properties=_notes(batch, ledger_version),
+        ).when_matched_delete().execute()
+
+    def restore(self, version: int, batch: str, ledger_version: int) -> None:
+        """Make the newest version hold what an older one held."""
+        notes = _notes(batch, ledger_version, **{RESTORED: str(version)})
+        self._opened().restore(version, commit_properties=notes)
+
+    def compact(self, batch: str, ledger_version: int, target_size: int) -> None:
+        """Merge small files; rows stay as they are. ``target_size`` is in bytes."""
+        delta = self._opened()
+        delta.optimize.compact(
+            target_size=target_size,
+            max_concurrent_tasks=1,
+            commit_properties=_notes(batch, ledger_version),
+        )
+
+    def checkpoint(self, version: int) -> None:
+        """Write down a whole version, so that older commits are not needed to read it."""
+        DeltaTable(self.log.table, version=version).create_checkpoint()
+
+    def _opened(self) -> DeltaTable:
+        if self._delta is None:
+            self._delta = DeltaTable(self.log.table)
+        else:
+            self._delta.update_incremental()
+        return self._delta
+
+
+def _notes(batch: str, ledger_version: int, **more: Any) -> CommitProperties:
+    return CommitProperties(
+        app_transactions=[Transaction(APPLICATION, ledger_version)],
+        custom_metadata={BATCH_NOTE: batch, LEDGER_NOTE: str(ledger_version), **more},
+        max_commit_retries=0,
+    )
