@@ -1,0 +1,301 @@
+"""Regions and footprints as few ranges of order-29 HEALPix cells.
+
+Every cover is a superset: it holds each cell that a point of the region, boundary included, can be
+numbered with. Cells marked inner lie inside completely. Both follow from one test: how far a cell's
+centre lies inside or outside the region, against a bound of how far the cell reaches. Refining stops
+where the number of ranges allowed is used up.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from sky import polygons
+from sky.footprints import CIRCLE, OTHER, POINT, Footprints
+from sky.healpix import cell_centres, cell_radii, cells, neighbourhoods
+from sky.moc import cells_by_order, from_ranges
+from sky.regions import MocRegion, Region, Union
+from sky.shapes import bounding_cap, signed_distance
+from sky.vectors import BoolArray, FloatArray, IntArray, angles, positions, unit_vectors
+
+FINEST_START = 27
+"""Deepest order a cover starts from, two above the order of the numbers kept."""
+
+NEIGHBOURHOOD = 0.70
+"""A cap of this radius, in radians at order 0 and half of it for each order further, never reaches
+beyond the eight neighbours of the cell that holds its centre."""
+
+PAD = 1e-11
+"""Slack for rounding in cap radii [rad]: six times the band in which the side of a point is free."""
+
+SMALL_CAP = 0.6
+"""Radius up to which footprints are covered in bulk [rad]; larger ones are refined one by one."""
+
+BATCH = 4096
+"""Footprints covered together, so that what they need stays in the processor's cache."""
+
+Depths: TypeAlias = Callable[[IntArray, FloatArray], FloatArray]
+"""From row numbers and cell centres (n, 3) to how far inside the rows' regions these lie [rad]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """Ranges of many footprints, and a circle around each.
+
+    Attributes
+    ----------
+    rows, lo, hi, inner : one entry per range, sorted by row and ``lo``: the footprint's row, half-open
+        order-29 cells, and whether they lie inside completely.
+    ra, dec, radius : one entry per footprint: a circle that holds it [deg], NaN where it has no region.
+    """
+
+    rows: IntArray
+    lo: IntArray
+    hi: IntArray
+    inner: BoolArray
+    ra: FloatArray
+    dec: FloatArray
+    radius: FloatArray
+
+
+def search_ranges(region: Region, max_ranges: int = 16) -> IntArray:
+    """Cover a region with at most ``max_ranges`` half-open order-29 ranges, shape (n, 2), sorted, disjoint."""
+    covered, _ = _cover(region, max_ranges)
+    return _limited(covered, max_ranges)
+
+
+def inner_ranges(region: Region, max_ranges: int = 64) -> IntArray:
+    """List order-29 ranges inside a region completely, shape (n, 2), sorted; the largest if too many."""
+    _, inner = _cover(region, max_ranges)
+    largest = np.argsort(inner[:, 0] - inner[:, 1], kind="stable")[:max_ranges]
+    return inner[np.sort(largest)]
+
+
+def cover_moc(region: Region, order: int = 10) -> MocRegion:
+    """Cover a region with whole cells down to ``order``."""
+    covered, _ = _cover(region, 1 << 40, order)
+    return from_ranges(covered)
+
+
+def moc_cells(moc: MocRegion) -> tuple[FloatArray, FloatArray]:
+    """Return the largest cells that make up a MOC: centres (n, 3) and how far they reach [rad]."""
+    by_order = cells_by_order(moc)
+    numbers = np.concatenate([np.asarray(found, np.int64) for found in by_order.values()])
+    orders = np.repeat(list(by_order), [len(found) for found in by_order.values()])
+    ra, dec = cell_centres(numbers, orders)
+    return unit_vectors(ra, dec), cell_radii(orders, ra, dec)
+
+
+def _cover(region: Region, most: int, finest: int = 29) -> tuple[IntArray, IntArray]:
+    """Return all ranges that touch a region, and those inside it."""
+    if isinstance(region, MocRegion):
+        exact = np.asarray(region.ranges, dtype=np.int64).reshape(-1, 2)
+        return exact, exact
+    if isinstance(region, Union):
+        parts = [_cover(part, most, finest) for part in region.parts]
+        return _merged(np.concatenate([both for both, _ in parts])), _merged(
+            np.concatenate([own for _, own in parts])
+        )
+    order, border = _start(*bounding_cap(region), finest)
+    inner: list[IntArray] = []
+    while True:
+        ra, dec = cell_centres(border, order)
+        depth = signed_distance(region, unit_vectors(ra, dec))
+        reach = cell_radii(order, ra, dec)
+        inner.append(_as_ranges(border[depth >= reach], order))
+        border = border[np.abs(depth) < reach]
+        everything = _merged(np.concatenate([*inner, _as_ranges(border, order)]))
+        if order >= finest or not len(border) or len(everything) >= 2 * most or len(border) > 8 * most:
+            return everything, _merged(np.concatenate(inner))
+        border = _children(border)
+        order += 1
+
+
+def _start(centre: FloatArray, radius: float, finest: int) -> tuple[int, IntArray]:
+    order = min(int(_start_orders(np.array([radius]))[0]), finest)
+    if radius + PAD > NEIGHBOURHOOD:
+        return 0, np.arange(12)
+    around = neighbourhoods(cells(*positions(centre[None]), order=order), order)[0]
+    return order, around[around >= 0]
+
+
+def _start_orders(radius: FloatArray) -> IntArray:
+    fitting = np.floor(np.log2(NEIGHBOURHOOD / (radius + PAD)))
+    return np.clip(fitting, 0, FINEST_START).astype(np.int64)
+
+
+def _children(parents: IntArray) -> IntArray:
+    return (parents[:, None] * 4 + np.arange(4)).ravel()
+
+
+def _as_ranges(numbers: IntArray, order: int) -> IntArray:
+    shift = 2 * (29 - order)
+    return np.stack((numbers << shift, (numbers + 1) << shift), axis=1)
+
+
+def _merged(ranges: IntArray) -> IntArray:
+    return np.asarray(from_ranges(ranges).ranges, dtype=np.int64).reshape(-1, 2)
+
+
+def _limited(ranges: IntArray, most: int) -> IntArray:
+    """Close the smallest gaps until at most ``most`` ranges remain."""
+    surplus = len(ranges) - most
+    if surplus <= 0:
+        return ranges
+    gaps = ranges[1:, 0] - ranges[:-1, 1]
+    kept = np.sort(np.argsort(gaps, kind="stable")[surplus:])
+    starts = np.concatenate(([0], kept + 1))
+    ends = np.concatenate((kept, [len(ranges) - 1]))
+    return np.stack((ranges[starts, 0], ranges[ends, 1]), axis=1)
+
+
+def cover_footprints(footprints: Footprints, max_ranges: int = 24) -> Coverage:
+    """Cover the footprints of many rows with at most ``max_ranges`` ranges each."""
+    caps = np.full((len(footprints), 3), np.nan)
+    radii = np.full(len(footprints), np.nan)
+    parts: list[_Ranges] = []
+    points = footprints.rows_of(POINT)
+    caps[points], radii[points] = footprints.centres(points), 0.0
+    own = cells(footprints.ra[footprints.offsets[points]], footprints.dec[footprints.offsets[points]])
+    parts.append(_Ranges(points, own, own + 1, np.zeros(len(points), np.bool_)))
+    large = [footprints.rows_of(OTHER)]
+    for rows, centre, radius, depths in _kinds(footprints):
+        caps[rows], radii[rows] = centre, radius
+        small = np.flatnonzero(radius <= SMALL_CAP)
+        large.append(rows[radius > SMALL_CAP])
+        for first in range(0, len(small), BATCH):
+            batch = small[first : first + BATCH]
+            found = _cover_batch(batch, centre, radius, depths, 2 if max_ranges >= 12 else 1)
+            parts.append(_Ranges(rows[found.rows], found.lo, found.hi, found.inner).limited(max_ranges))
+    for row in np.concatenate(large).tolist():
+        region = footprints.region(row)
+        if region is not None:
+            parts.append(_cover_one(row, region, max_ranges))
+            caps[row], radii[row] = bounding_cap(region)
+    joined = _Ranges.joined(parts)
+    ra, dec = positions(caps)
+    radius = np.minimum(np.degrees(radii + PAD), 180.0)
+    return Coverage(joined.rows, joined.lo, joined.hi, joined.inner, ra, dec, radius)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranges:
+    """Ranges by row; sorted by row and ``lo`` within one batch."""
+
+    rows: IntArray
+    lo: IntArray
+    hi: IntArray
+    inner: BoolArray
+
+    @classmethod
+    def joined(cls, parts: "list[_Ranges]") -> "_Ranges":
+        rows = np.concatenate([part.rows for part in parts])
+        order = np.argsort(rows, kind="stable")
+        return cls(
+            rows[order],
+            np.concatenate([part.lo for part in parts])[order],
+            np.concatenate([part.hi for part in parts])[order],
+            np.concatenate([part.inner for part in parts])[order],
+        )
+
+    def grouped(self, starts: BoolArray) -> "_Ranges":
+        """Join neighbours into one range wherever ``starts`` is false; inner only if all of them are."""
+        first = np.flatnonzero(starts)
+        if not len(first):
+            return self
+        last = np.concatenate((first[1:], [len(starts)])) - 1
+        inner = np.logical_and.reduceat(self.inner, first)
+        return _Ranges(self.rows[first], self.lo[first], self.hi[last], inner)
+
+    def limited(self, most: int) -> "_Ranges":
+        """Join what touches, then close the smallest gaps of rows with more than ``most`` ranges."""
+        whole = self.grouped(
+            np.concatenate(
+                (
+                    [True],
+                    (self.rows[1:] != self.rows[:-1])
+                    | (self.lo[1:] != self.hi[:-1])
+                    | (self.inner[1:] != self.inner[:-1]),
+                )
+            )[: len(self.rows)]
+        )
+        counts = np.bincount(whole.rows)
+        if not len(whole.rows) or counts.max() <= most:
+            return whole
+        same = np.concatenate(([False], whole.rows[1:] == whole.rows[:-1]))
+        gap = np.where(same, whole.lo - np.concatenate(([0], whole.hi[:-1])), np.iinfo(np.int64).max)
+        order = np.lexsort((gap, whole.rows))
+        first = np.concatenate(([0], np.cumsum(counts)[:-1]))
+        rank = np.empty(len(gap), np.int64)
+        rank[order] = np.arange(len(gap)) - first[whole.rows[order]]
+        return whole.grouped(~same | (rank >= counts[whole.rows] - most))
+
+
+def _kinds(footprints: Footprints) -> list[tuple[IntArray, FloatArray, FloatArray, Depths]]:
+    """Return rows, caps and the test of circles and of each group of polygons."""
+    kinds: list[tuple[IntArray, FloatArray, FloatArray, Depths]] = []
+    circles = footprints.rows_of(CIRCLE)
+    if len(circles):
+        centre, radius = footprints.centres(circles), np.radians(footprints.radius[circles])
+        kinds.append((circles, centre, radius, _circle_depths(centre, radius)))
+    for group in footprints.polygon_groups():
+        middle, reach = polygons.bounding_caps(group.vertices, group.edges)
+        kinds.append((group.rows, middle, reach, _polygon_depths(group.edges)))
+    return kinds
+
+
+def _circle_depths(centre: FloatArray, radius: FloatArray) -> Depths:
+    return lambda rows, points: radius[rows] - angles(centre[rows], points)
+
+
+def _polygon_depths(edges: polygons.Edges) -> Depths:
+    return lambda rows, points: polygons.signed_distances(edges[rows], points[:, None])[:, 0]
+
+
+def _cover_batch(
+    batch: IntArray, centre: FloatArray, radius: FloatArray, depths: Depths, steps: int
+) -> _Ranges:
+    """Refine the neighbourhoods of small footprints by ``steps`` orders, all of them at once."""
+    orders = _start_orders(radius[batch])
+    around = np.empty((len(batch), 9), np.int64)
+    ra, dec = positions(centre[batch])
+    for order in np.unique(orders).tolist():
+        chosen = orders == order
+        around[chosen] = neighbourhoods(cells(ra[chosen], dec[chosen], order), order)
+    rows, number = np.repeat(batch, 9), around.ravel()
+    depth_of = np.repeat(orders, 9)
+    rows, number, depth_of = (values[number >= 0] for values in (rows, number, depth_of))
+    for _ in range(steps):
+        _, _, touched = _reached(rows, number, depth_of, centre, radius)
+        rows, depth_of = np.repeat(rows[touched], 4), np.repeat(depth_of[touched], 4) + 1
+        number = _children(number[touched])
+    points, reach, touched = _reached(rows, number, depth_of, centre, radius)
+    rows, number, depth_of, points, reach = (
+        values[touched] for values in (rows, number, depth_of, points, reach)
+    )
+    depth = depths(rows, points)
+    kept = depth > -reach
+    shift = 2 * (29 - depth_of[kept])
+    return _Ranges(rows[kept], number[kept] << shift, (number[kept] + 1) << shift, (depth >= reach)[kept])
+
+
+def _reached(
+    rows: IntArray, number: IntArray, order: IntArray, centre: FloatArray, radius: FloatArray
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Return centres and reaches of cells, and which of them the rows' caps touch."""
+    ra, dec = cell_centres(number, order)
+    points = unit_vectors(ra, dec)
+    reach = cell_radii(order, ra, dec)
+    touched = angles(centre[rows], points) <= radius[rows] + reach + PAD
+    return points, reach, touched
+
+
+def _cover_one(row: int, region: Region, most: int) -> _Ranges:
+    covered, inner = _cover(region, most)
+    covered = _limited(covered, most)
+    holding = np.searchsorted(inner[:, 0], covered[:, 0], side="right") - 1
+    ends = np.append(inner[:, 1], -1)
+    complete = (holding >= 0) & (covered[:, 1] <= ends[holding])
+    return _Ranges(np.full(len(covered), row), covered[:, 0], covered[:, 1], complete)

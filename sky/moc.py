@@ -1,0 +1,124 @@
+"""Coverage maps (MOC 2.0): from cells and regions, to ASCII, JSON and FITS, and back."""
+
+import json
+import re
+
+import numpy as np
+
+from sky.regions import ORDER_29_CELLS, MocRegion, RegionError, normalise
+from sky.vectors import IntArray
+
+
+def from_ranges(ranges: IntArray) -> MocRegion:
+    """Join half-open order-29 ranges, shape (n, 2), in any order and overlapping, into one MOC."""
+    pairs = ranges[np.argsort(ranges[:, 0], kind="stable")]
+    if not len(pairs):
+        return MocRegion(())
+    reach = np.maximum.accumulate(pairs[:, 1])
+    starts = np.flatnonzero(np.concatenate(([True], pairs[1:, 0] > reach[:-1])))
+    ends = np.concatenate((starts[1:], [len(pairs)])) - 1
+    return MocRegion(tuple(zip(pairs[starts, 0].tolist(), reach[ends].tolist(), strict=True)))
+
+
+def union(*mocs: MocRegion) -> MocRegion:
+    """Join MOCs."""
+    joined = [pair for moc in mocs for pair in moc.ranges]
+    return from_ranges(np.asarray(joined, dtype=np.int64).reshape(-1, 2))
+
+
+def degrade(moc: MocRegion, order: int) -> MocRegion:
+    """Cover a MOC with whole cells of ``order``."""
+    size = 1 << (2 * (29 - order))
+    widened = [(low // size * size, -(-high // size) * size) for low, high in moc.ranges]
+    return from_ranges(np.asarray(widened, dtype=np.int64).reshape(-1, 2))
+
+
+def cells_by_order(moc: MocRegion) -> dict[int, list[int]]:
+    """List the largest cells that make up a MOC, by order, ascending."""
+    found: dict[int, list[int]] = {}
+    for low, high in moc.ranges:
+        at = low
+        while at < high:
+            # The largest cell that starts here and ends in time.
+            shift = min(29, ((at & -at).bit_length() - 1) // 2 if at else 29)
+            while at + (1 << (2 * shift)) > high:
+                shift -= 1
+            found.setdefault(29 - shift, []).append(at >> (2 * shift))
+            at += 1 << (2 * shift)
+    return {order: sorted(found[order]) for order in sorted(found)}
+
+
+def to_ascii(moc: MocRegion) -> str:
+    """Write MOC ASCII (MOC 2.0 section 4.3.2): ``3/1-5 7 10/``; the empty MOC is ``0/``."""
+    by_order = cells_by_order(moc)
+    if not by_order:
+        return "0/"
+    return " ".join(f"{order}/{' '.join(_runs(cells))}" for order, cells in by_order.items())
+
+
+def _runs(cells: list[int]) -> list[str]:
+    numbers = np.asarray(cells, dtype=np.int64)
+    breaks = np.flatnonzero(np.diff(numbers) > 1) + 1
+    parts = np.split(numbers, breaks)
+    return [str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts]
+
+
+def from_ascii(text: str) -> MocRegion:
+    """Read MOC ASCII, with or without the keyword MOC, with blanks or commas.
+
+    Raises
+    ------
+    RegionError
+        If the text is not a space MOC, or names cells that do not exist.
+    """
+    body = re.sub(r"^\s*MOC\b", "", text, flags=re.IGNORECASE).replace(",", " ")
+    ranges: list[tuple[int, int]] = []
+    order: int | None = None
+    for word in body.split():
+        found = re.fullmatch(r"(?:s?(\d{1,2})/)?(?:(\d{1,19})(?:-(\d{1,19}))?)?", word, flags=re.IGNORECASE)
+        if found is None:
+            raise RegionError("syntax", f"{word!r} is not part of a MOC")
+        order = int(found[1]) if found[1] else order
+        if order is None or order > 29:
+            raise RegionError("syntax", "a MOC starts with its order, 0 to 29, as in 3/1-5")
+        if found[2]:
+            ranges.append(_cell_range(order, int(found[2]), int(found[3] or found[2])))
+    if order is None:
+        raise RegionError("syntax", "the MOC is empty")
+    moc = normalise(MocRegion(tuple(ranges)))
+    assert isinstance(moc, MocRegion)  # noqa: S101 - normalise keeps the type
+    return moc
+
+
+def _cell_range(order: int, first: int, last: int) -> tuple[int, int]:
+    shift = 2 * (29 - order)
+    if last < first or (last + 1) << shift > ORDER_29_CELLS:
+        raise RegionError("out-of-range", f"cells {first}-{last} do not exist at order {order}")
+    return first << shift, (last + 1) << shift
+
+
+def to_json(moc: MocRegion) -> str:
+    """Write MOC JSON: ``{"3": [1, 2]}``."""
+    return json.dumps({str(order): cells for order, cells in cells_by_order(moc).items()})
+
+
+def from_json(text: str) -> MocRegion:
+    """Read MOC JSON.
+
+    Raises
+    ------
+    RegionError
+        If the text is not a MOC, or names cells that do not exist.
+    """
+    try:
+        content = json.loads(text)
+        pairs = [
+            _cell_range(int(order), int(cell), int(cell))
+            for order, cells in content.items()
+            for cell in cells
+        ]
+    except (AttributeError, TypeError, ValueError) as error:
+        if isinstance(error, RegionError):
+            raise
+        raise RegionError("syntax", "the text is not MOC JSON") from error
+    return from_ranges(np.asarray(pairs, dtype=np.int64).reshape(-1, 2))

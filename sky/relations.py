@@ -1,0 +1,241 @@
+"""Which footprints meet, hold, or lie within a region, and which points lie inside: exactly.
+
+The one refinement kernel of every engine. Regions are closed: what is within 5e-11 degrees of a
+boundary belongs. Rows without a region, or whose text was refused, are False.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sky import polygons
+from sky.arcs import region_covers, regions_meet
+from sky.footprints import CIRCLE, OTHER, POINT, Footprints
+from sky.mocs import has_moc, moc_covers, moc_meets
+from sky.regions import Circle, MocRegion, Point, Polygon, Region, Union, vertex_vectors
+from sky.shapes import in_moc, signed_distance
+from sky.vectors import TOLERANCE, BoolArray, FloatArray, IntArray, angles, unit_vectors
+
+
+def contains_points(region: Region, ra: ArrayLike, dec: ArrayLike) -> BoolArray:
+    """Tell which positions in degrees lie in a region; NaN is in none."""
+    lon, lat = np.broadcast_arrays(np.asarray(ra, np.float64), np.asarray(dec, np.float64))
+    valid = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lat) <= 90.0)
+    points = unit_vectors(lon[valid], lat[valid])
+    result = np.zeros(lon.shape, np.bool_)
+    result[valid] = _holds(region, points)
+    return result
+
+
+def _holds(region: Region, points: FloatArray) -> BoolArray:
+    match region:
+        case MocRegion():
+            return in_moc(region, points)
+        case Union():
+            result: BoolArray = np.any([_holds(part, points) for part in region.parts], axis=0)
+            return result
+        case _:
+            if not len(points):
+                return np.zeros(0, np.bool_)
+            return signed_distance(region, points) >= -TOLERANCE
+
+
+def intersects(region: Region, footprints: Footprints) -> BoolArray:
+    """Tell which footprints have a point in common with a region, shape (n,)."""
+    return _against(region, footprints, _meet, lambda row: meet(region, row))
+
+
+def within(footprints: Footprints, region: Region) -> BoolArray:
+    """Tell which footprints lie inside a region entirely, shape (n,)."""
+    return _against(region, footprints, _cover, lambda row: cover(region, row))
+
+
+def contains(footprints: Footprints, region: Region) -> BoolArray:
+    """Tell which footprints hold a region entirely, shape (n,)."""
+    return _against(region, footprints, lambda one, rows: _cover(rows, one), lambda row: cover(row, region))
+
+
+def intersects_pairs(first: Footprints, second: Footprints) -> BoolArray:
+    """Tell, row by row, whether two footprints have a point in common, shape (n,)."""
+    return _pairwise(first, second, _meet, meet)
+
+
+def contains_pairs(outer: Footprints, inner: Footprints) -> BoolArray:
+    """Tell, row by row, whether the outer footprint holds the inner one, shape (n,)."""
+    return _pairwise(outer, inner, _cover, cover)
+
+
+def points_in_footprints(footprints: Footprints, ra: ArrayLike, dec: ArrayLike) -> BoolArray:
+    """Tell, row by row, whether a position in degrees lies in the footprint; NaN lies in none."""
+    size = len(footprints)
+    lon = np.broadcast_to(np.asarray(ra, np.float64), (size,))
+    lat = np.broadcast_to(np.asarray(dec, np.float64), (size,))
+    valid = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lat) <= 90.0)
+    points = unit_vectors(np.where(valid, lon, 0.0), np.where(valid, lat, 0.0))
+    result = np.zeros(size, np.bool_)
+    for shapes in _shapes(footprints):
+        spots = _Shapes(shapes.rows, points[shapes.rows], np.zeros(len(shapes.rows)), None)
+        result[shapes.rows] = _meet(shapes, spots)
+    for row in footprints.rows_of(OTHER).tolist():
+        result[row] = bool(_holds(footprints.objects[row], points[row : row + 1])[0])
+    return result & valid
+
+
+def meet(first: Region, second: Region) -> bool:
+    """Tell whether two regions have a point in common."""
+    if has_moc(first) or has_moc(second):
+        return moc_meets(first, second)
+    if isinstance(first, Point | Circle | Polygon) and isinstance(second, Point | Circle | Polygon):
+        return bool(_meet(_single(first), _single(second))[0])
+    return regions_meet(first, second)
+
+
+def cover(outer: Region, inner: Region) -> bool:
+    """Tell whether ``outer`` holds every point of ``inner``."""
+    if has_moc(outer) or has_moc(inner):
+        return moc_covers(outer, inner)
+    if isinstance(outer, Point | Circle | Polygon) and isinstance(inner, Point | Circle | Polygon):
+        return bool(_cover(_single(outer), _single(inner))[0])
+    return region_covers(outer, inner)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    """Caps (``centre`` (n, 3), ``radius`` (n,) in radians) or, with ``edges``, polygons of equal size."""
+
+    rows: IntArray
+    centre: FloatArray
+    radius: FloatArray
+    edges: polygons.Edges | None
+
+    def take(self, chosen: IntArray | BoolArray) -> "_Shapes":
+        if len(self.rows) == 1:
+            return self
+        edges = None if self.edges is None else self.edges[chosen]
+        return _Shapes(self.rows[chosen], self.centre[chosen], self.radius[chosen], edges)
+
+
+def _single(region: Point | Circle | Polygon) -> _Shapes:
+    row = np.zeros(1, np.int64)
+    if isinstance(region, Polygon):
+        vertices = vertex_vectors(region)
+        return _Shapes(row, vertices[:, 0], np.zeros(1), polygons.Edges.of(vertices))
+    radius = region.radius if isinstance(region, Circle) else 0.0
+    return _Shapes(row, unit_vectors([region.ra], [region.dec]), np.radians([radius]), None)
+
+
+def _shapes(footprints: Footprints) -> Iterator[_Shapes]:
+    for kind in (POINT, CIRCLE):
+        rows = footprints.rows_of(kind)
+        if len(rows):
+            radius = np.radians(footprints.radius[rows]) if kind == CIRCLE else np.zeros(len(rows))
+            yield _Shapes(rows, footprints.centres(rows), radius, None)
+    for group in footprints.polygon_groups():
+        yield _Shapes(group.rows, group.vertices[:, 0], np.zeros(len(group.rows)), group.edges)
+
+
+def _against(
+    region: Region,
+    footprints: Footprints,
+    test: Callable[[_Shapes, _Shapes], BoolArray],
+    one_by_one: Callable[[Region], bool],
+) -> BoolArray:
+    result = np.zeros(len(footprints), np.bool_)
+    simple = isinstance(region, Point | Circle | Polygon)
+    rows = footprints.rows_of(OTHER) if simple else np.flatnonzero(footprints.kind)
+    if isinstance(region, Point | Circle | Polygon):
+        one = _single(region)
+        for shapes in _shapes(footprints):
+            result[shapes.rows] = test(one, shapes)
+    for row in rows.tolist():
+        other = footprints.region(row)
+        result[row] = other is not None and one_by_one(other)
+    return result
+
+
+def _pairwise(
+    first: Footprints,
+    second: Footprints,
+    test: Callable[[_Shapes, _Shapes], BoolArray],
+    one_by_one: Callable[[Region, Region], bool],
+) -> BoolArray:
+    result = np.zeros(len(first), np.bool_)
+    others = list(_shapes(second))
+    for shapes in _shapes(first):
+        for other in others:
+            rows, own, opposite = np.intersect1d(
+                shapes.rows, other.rows, assume_unique=True, return_indices=True
+            )
+            if len(rows):
+                result[rows] = test(shapes.take(own), other.take(opposite))
+    for row in np.flatnonzero((first.kind == OTHER) | (second.kind == OTHER)).tolist():
+        one, two = first.region(row), second.region(row)
+        result[row] = one is not None and two is not None and one_by_one(one, two)
+    return result
+
+
+def _meet(first: _Shapes, second: _Shapes) -> BoolArray:
+    if first.edges is None and second.edges is None:
+        return angles(first.centre, second.centre) <= first.radius + second.radius + TOLERANCE
+    if first.edges is None:
+        return _cap_meets(first, second)
+    if second.edges is None:
+        return _cap_meets(second, first)
+    result = (polygons.signed_distances(second.edges, first.edges.start) >= -TOLERANCE).any(axis=1)
+    result = result | (polygons.signed_distances(first.edges, second.edges.start) >= -TOLERANCE).any(axis=1)
+    crossing: BoolArray = polygons.edges_cross(first.edges, second.edges).any(axis=(1, 2))
+    return result | crossing
+
+
+def _cap_meets(caps: _Shapes, shapes: _Shapes) -> BoolArray:
+    assert shapes.edges is not None  # noqa: S101 - the caller dispatches on it
+    depth = polygons.signed_distances(shapes.edges, caps.centre[:, None])[:, 0]
+    # Beyond a hemisphere the cap's complement is small, and distances to it keep their digits.
+    reach = angles(shapes.edges.start, -caps.centre[:, None]).max(axis=1)
+    wide = (depth >= 0.0) | (reach >= np.pi - caps.radius - TOLERANCE)
+    return np.where(caps.radius > np.pi / 2.0, wide, depth >= -caps.radius - TOLERANCE)
+
+
+def _cover(outer: _Shapes, inner: _Shapes) -> BoolArray:
+    if outer.edges is None and inner.edges is None:
+        distance = angles(outer.centre, inner.centre)
+        return (outer.radius >= distance + inner.radius - TOLERANCE) | (outer.radius >= np.pi)
+    if outer.edges is None:
+        return _cap_covers(outer, inner)
+    if inner.edges is None:
+        depth = polygons.signed_distances(outer.edges, inner.centre[:, None])[:, 0]
+        return depth >= inner.radius - TOLERANCE
+    return _polygon_covers(outer, inner)
+
+
+def _cap_covers(caps: _Shapes, shapes: _Shapes) -> BoolArray:
+    assert shapes.edges is not None  # noqa: S101 - the caller dispatches on it
+    opposite = polygons.signed_distances(shapes.edges, -caps.centre[:, None])[:, 0]
+    reach = angles(shapes.edges.start, caps.centre[:, None]).max(axis=1)
+    narrow = (reach <= caps.radius + TOLERANCE) & (opposite < 0.0)
+    wide = (opposite <= caps.radius - np.pi + TOLERANCE) | (caps.radius >= np.pi)
+    return np.where(caps.radius < np.pi / 2.0, narrow, wide)
+
+
+def _polygon_covers(outer: _Shapes, inner: _Shapes) -> BoolArray:
+    assert outer.edges is not None  # noqa: S101 - the caller dispatches on it
+    assert inner.edges is not None  # noqa: S101
+    corners = (polygons.signed_distances(outer.edges, inner.edges.start) >= -TOLERANCE).all(axis=1)
+    convex = (outer.edges.turn >= 0.0).all(axis=1) & ~polygons.beyond_hemisphere(inner.edges)
+    result, convex = np.broadcast_arrays(corners, convex)
+    result = result.copy()
+    for row in np.flatnonzero(result & ~convex).tolist():
+        result[row] = region_covers(_polygon(outer.edges, row), _polygon(inner.edges, row))
+    return result
+
+
+def _polygon(edges: polygons.Edges, row: int) -> Polygon:
+    ra, dec = _degrees(edges.start[min(row, len(edges.start) - 1)])
+    return Polygon(tuple(zip(ra.tolist(), dec.tolist(), strict=True)))
+
+
+def _degrees(vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
+    ra = np.degrees(np.arctan2(vectors[:, 1], vectors[:, 0])) % 360.0
+    return ra, np.degrees(np.arctan2(vectors[:, 2], np.hypot(vectors[:, 0], vectors[:, 1])))
