@@ -26,11 +26,11 @@ class Style:
     """
 
     escape: Escape
-    true: str
-    false: str
-    nan: str | None
-    infinity: str | None
-    minus_infinity: str | None
+    true: str = "true"
+    false: str = "false"
+    nan: str | None = "NaN"
+    infinity: str | None = "Infinity"
+    minus_infinity: str | None = "-Infinity"
     fill_lists: bool = False
     quote: str = ""
     list_open: str = ""

@@ -56,7 +56,7 @@ def _node(
     given = {name: clean(value) for name, value in attributes.items() if value is not None}
     name = f"{{{NAMESPACE}}}{tag}"
     if parent is None:
-        node = etree.Element(name, given, nsmap=_NSMAP)
+        node = etree.Element(name, given, nsmap=_NSMAP)  # type: ignore[arg-type] # the stubs forget the default namespace
     else:
         node = etree.SubElement(parent, name, given)
     if text:
@@ -168,3 +168,16 @@ def message_document(infos: Iterable[Info], *, resource_type: str = "results") -
 def error_document(message: str, infos: Iterable[Info] = ()) -> bytes:
     """Return the error document of DALI 1.1, section 4.2."""
     return message_document([Info("QUERY_STATUS", "ERROR", message), *infos])
+
+
+def metadata_document(columns: Sequence[Column], head: Head) -> bytes:
+    """Return a VOTable that describes a table and holds no DATA."""
+    root = _node(None, "VOTABLE", version="1.4")
+    resource = _node(root, "RESOURCE", type="results")
+    for info in head.infos:
+        _add_info(resource, info)
+    _add_systems(resource, columns)
+    table = _node(resource, "TABLE", name=head.table_name)
+    for column in columns:
+        add_field(table, column, declare_null=False)
+    return etree.tostring(root, xml_declaration=True, encoding="utf-8")

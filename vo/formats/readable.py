@@ -1,0 +1,93 @@
+"""Plain text and HTML, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from lxml import etree
+
+from vo.cells.buffers import table_bytes
+from vo.cells.text import Style, cells, replaced
+from vo.dali.rows import Rows
+from vo.votable.document import Head, clean
+from vo.votable.writer import escape_xml
+
+_WIDEST = 60
+"""Characters after which a column of the text form no longer grows."""
+
+
+def _one_line(array: pa.Array) -> pa.Array:
+    return replaced(array, (("\n", " "), ("\r", " "), ("\t", " ")))
+
+
+_TEXT = Style(escape=_one_line)
+_HTML = Style(escape=escape_xml)
+
+
+def write_text(rows: Rows, head: Head) -> Iterator[bytes]:
+    """Yield aligned columns; their widths are those of the first rows."""
+    del head
+    widths: list[int] = []
+    for batch in rows:
+        texts = [
+            pc.fill_null(cells(column, array, _TEXT), "")
+            for column, array in zip(rows.columns, batch.columns, strict=True)
+        ]
+        if not widths:
+            widths = [
+                min(_WIDEST, max(len(column.name), pc.max(pc.utf8_length(text)).as_py()))
+                for column, text in zip(rows.columns, texts, strict=True)
+            ]
+            yield _heading(rows, widths)
+        padded = [
+            pc.utf8_lpad(text, width) if column.kind.is_numeric else pc.utf8_rpad(text, width)
+            for column, text, width in zip(rows.columns, texts, widths, strict=True)
+        ]
+        lines = pc.utf8_rtrim_whitespace(pc.binary_join_element_wise(*padded, "  "))
+        yield bytes(table_bytes(pc.binary_join_element_wise(lines, "\n", "")))
+    if not widths:
+        yield _heading(rows, [len(column.name) for column in rows.columns])
+    yield from (f"# {line}\n".encode() for line in _remarks(rows))
+
+
+def _heading(rows: Rows, widths: list[int]) -> bytes:
+    names = "  ".join(column.name.ljust(width) for column, width in zip(rows.columns, widths, strict=True))
+    rule = "  ".join("-" * width for width in widths)
+    return f"{names.rstrip()}\n{rule}\n".encode()
+
+
+def _remarks(rows: Rows) -> list[str]:
+    ending = [] if rows.ending is None or not rows.ending.text else [rows.ending.text]
+    return [*rows.notes, *ending]
+
+
+def write_html(rows: Rows, head: Head) -> Iterator[bytes]:
+    """Yield an HTML page with one table."""
+    page = etree.Element("html", {"lang": "en"})
+    inside = etree.SubElement(page, "head")
+    etree.SubElement(inside, "meta", {"charset": "utf-8"})
+    etree.SubElement(inside, "title").text = clean(head.table_name)
+    body = etree.SubElement(page, "body")
+    table = etree.SubElement(body, "table", {"border": "1"})
+    names = etree.SubElement(etree.SubElement(table, "thead"), "tr")
+    for column in rows.columns:
+        cell = etree.SubElement(names, "th", {"title": clean(column.description)})
+        cell.text = clean(column.name + (f" [{column.unit}]" if column.unit else ""))
+    etree.SubElement(table, "tbody").append(etree.ProcessingInstruction("rows", "here"))
+    before, after = etree.tostring(page, encoding="utf-8").split(b"<?rows here?>")
+    yield b"<!DOCTYPE html>\n" + before
+    for batch in rows:
+        texts = [
+            cells(column, array, _HTML) for column, array in zip(rows.columns, batch.columns, strict=True)
+        ]
+        lines = pc.binary_join_element_wise(*texts, "</td><td>", null_handling="replace", null_replacement="")
+        yield bytes(table_bytes(pc.binary_join_element_wise("<tr><td>", lines, "</td></tr>\n", "")))
+    closing, end = after.split(b"</body>")
+    yield closing
+    for line in _remarks(rows):
+        remark = etree.Element("p")
+        remark.text = clean(line)
+        yield etree.tostring(remark, encoding="utf-8")
+    yield b"</body>" + end
