@@ -27,7 +27,7 @@ from typing import Literal as OneOf
 
 import schemas
 from schemas import Kind
-from sky.regions import Region
+from sky.regions import Circle, Point, Polygon, Region
 
 Value: TypeAlias = bool | int | float | str | None
 """A constant: timestamps are int microseconds since 1970-01-01 (UTC) with kind TIMESTAMP."""
@@ -156,7 +156,14 @@ class RegionLiteral:
     """A constant region, already ICRS; every constant geometry is folded into one."""
 
     region: Region
-    kind: Kind = Kind.REGION
+
+    @property
+    def kind(self) -> Kind:
+        """The most special kind that the region is of."""
+        return _REGION_KINDS.get(type(self.region), Kind.REGION)
+
+
+_REGION_KINDS: dict[type, Kind] = {Point: Kind.POINT, Circle: Kind.CIRCLE, Polygon: Kind.POLYGON}
 
 
 @dataclass(frozen=True, slots=True)
