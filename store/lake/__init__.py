@@ -4,6 +4,7 @@ from store.lake.errors import FeedIncomplete, Incompatible, LakeError, LeaseTime
 from store.lake.feed import Change, Step
 from store.lake.lake import Lake
 from store.lake.ledger import Entry
+from store.lake.upkeep import clean_logs, compact, floor_for, vacuum
 from store.lake.writer import Writer
 
 __all__ = [
@@ -17,4 +18,8 @@ __all__ = [
     "Step",
     "VersionGone",
     "Writer",
+    "clean_logs",
+    "compact",
+    "floor_for",
+    "vacuum",
 ]

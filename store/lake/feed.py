@@ -63,7 +63,7 @@ def net_change(log: Log, table: schemas.Table, schema: pa.Schema, after: int, up
     try:
         events = [event for commit in _commits(log, after, upto) for event in _events(log, commit, schema)]
     except FileNotFoundError as error:
-        message = f"{table.name}: changes {after + 1} to {upto} were cleaned away ({error.filename})"
+        message = f"{table.name}: changes {after + 1} to {upto} were cleaned away ({error})"
         raise FeedIncomplete(message) from error
     inserted = [(code, rows) for code, rows in events if code % 2]
     removed = [(code, rows) for code, rows in events if not code % 2]

@@ -20,8 +20,9 @@ from store.lake.feed import Change, Step, net_change
 from store.lake.keys import KnownRows
 from store.lake.lease import hold_lease
 from store.lake.ledger import Entry, Ledger, Pin
+from store.lake.repair import repair
 from store.lake.tables import LakeTable
-from store.lake.writer import DECLARATIONS, Writer, repair
+from store.lake.writer import DECLARATIONS, Writer
 
 LEASE = "_lease"
 """Name of the lock file in the lake."""
@@ -233,6 +234,10 @@ class Lake:
 def _local(root: str | Path) -> Path:
     """Return the folder of a path or ``file://`` URL."""
     parts = urlsplit(os.fspath(root))
-    if parts.scheme in ("", "file"):
-        return Path(unquote(parts.path) if parts.scheme else root)
-    raise LakeError(f"{root}: only folders and file:// URLs can hold a lake")
+    if parts.scheme not in ("", "file"):
+        raise LakeError(f"{root}: only folders and file:// URLs can hold a lake")
+    folder = Path(unquote(parts.path) if parts.scheme else root).absolute()
+    if unquote(str(folder)) != str(folder):
+        # deltalake would decode it and look in another folder.
+        raise LakeError(f"{folder}: a lake's path must not hold percent escapes")
+    return folder

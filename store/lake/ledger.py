@@ -137,6 +137,10 @@ class Ledger:
         rows = self._dataset().to_table(columns=["version"], filter=pc.field("batch") == batch)
         return rows["version"][0].as_py() if rows.num_rows else None
 
+    def file_count(self) -> int:
+        """Return how many Parquet files hold the rows."""
+        return len(self.log.files(self.log.tip())) if self.version() else 0
+
     def enter(self, entry: Entry) -> None:
         """Write the entry that completes a batch; its version must be the next one."""
         self._write(entry, entry.row(), "append")

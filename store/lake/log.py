@@ -23,6 +23,9 @@ from deltalake import DeltaTable
 COMMIT = re.compile(r"(\d{20})\.json\Z")
 """File name of one commit."""
 
+CHECKPOINT = re.compile(r"\d{20}\.checkpoint\..*parquet\Z")
+"""File name of one checkpoint, whole or in parts."""
+
 SNAPSHOTS_KEPT = 64
 """File lists remembered per process."""
 
@@ -113,6 +116,11 @@ class Log:
             else:
                 self._files.move_to_end(version)
             return known
+
+    def checkpoint(self, version: int) -> None:
+        """Write a version down as a whole, so that it can be read without older commits."""
+        if not (self.folder / f"{version:020d}.checkpoint.parquet").exists():
+            DeltaTable(self.table, version=version).create_checkpoint()
 
     def _advance(self, version: int) -> Mapping[str, int] | None:
         """Play commits on top of the nearest older file list; None when there is none near."""

@@ -121,10 +121,6 @@ class LakeTable:
             commit_properties=_notes(batch, ledger_version),
         )
 
-    def checkpoint(self, version: int) -> None:
-        """Write down a whole version, so that older commits are not needed to read it."""
-        DeltaTable(self.log.table, version=version).create_checkpoint()
-
     def _opened(self) -> DeltaTable:
         if self._delta is None:
             self._delta = DeltaTable(self.log.table)

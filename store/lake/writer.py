@@ -1,9 +1,8 @@
-"""Writing one batch, and taking back what a batch left unfinished."""
+"""Writing one batch."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,8 @@ from schemas.arrow import BATCH
 from store.lake.errors import Incompatible, LakeError, told_as_lake_errors
 from store.lake.keys import matching
 from store.lake.ledger import Entry, Pin, now
+from store.lake.repair import new_path
 from store.lake.rows import conform, first_of_each, keys_of, last_of_each, without
-from store.lake.tables import BATCH_NOTE, LEDGER_NOTE, RESTORED
 
 if TYPE_CHECKING:
     from store.lake.lake import Lake
@@ -54,6 +53,7 @@ class Writer:
         self._lake = lake
         self._kind = kind
         self._base = base
+        self._merges_ledger = False
         self._pins = dict(base.tables)
         self._published = dict(lake.published(base.version))
 
@@ -163,6 +163,15 @@ class Writer:
         self._pins.pop(old.name, None)
         self._declare(name.lower(), None)
 
+    def compact(self, target_size: int) -> None:
+        """Merge small files of every table towards ``target_size`` bytes; rows stay as they are."""
+        for name, pin in self._pins.items():
+            with told_as_lake_errors(f"compacting {name}"):
+                held = self._lake.table_at(pin.path)
+                held.compact(self.batch, self.version + 1, target_size)
+                self._pins[name] = Pin(pin.path, held.log.tip())
+        self._merges_ledger = self._lake.ledger.file_count() > 1
+
     def commit(self, summary: Mapping[str, Any] | None = None) -> int:
         """Complete the batch; returns the version it made, or the present one when it changed nothing.
 
@@ -173,13 +182,13 @@ class Writer:
         """
         if self.closed:
             raise LakeError("this batch has ended")
-        if self.replayed is not None or self._pins == self._base.tables:
+        if self.replayed is not None or not (self._merges_ledger or self._pins != self._base.tables):
             self.closed = True
             return self.version if self.replayed is None else self.replayed
         with told_as_lake_errors("entering the batch in the ledger"):
-            self._lake.ledger.enter(
-                Entry(self.version + 1, self.batch, self._kind, now(), dict(self._pins), dict(summary or {}))
-            )
+            pins, ledger = dict(self._pins), self._lake.ledger
+            entry = Entry(self.version + 1, self.batch, self._kind, now(), pins, dict(summary or {}))
+            (ledger.rewrite if self._merges_ledger else ledger.enter)(entry)
         self.closed = True
         return self.version + 1
 
@@ -227,7 +236,7 @@ class Writer:
         """Return the Delta table, created or widened as its declaration asks."""
         pin = self._pins.get(table.name)
         if pin is None:
-            path = _new_path(self._lake, table)
+            path = new_path(self._lake, table, {pin.path for pin in self._pins.values()})
             held = self._lake.table_at(path)
             held.create(table, self.batch, self.version + 1)
             self._pins[table.name] = Pin(path, held.log.tip())
@@ -247,56 +256,6 @@ class Writer:
             return conform(table, pa.table({}))
         with told_as_lake_errors(f"reading the keys of {table.name}"):
             return self._lake.known.rows(self._lake.table_at(pin.path), table, pin, columns)
-
-
-def repair(lake: Lake) -> None:
-    """Take back what tables hold beyond the newest ledger entry; for whoever holds the lease.
-
-    It may itself be interrupted anywhere: restoring is one commit, and entering it in the ledger another.
-
-    Raises
-    ------
-    LakeError
-        When a table has lost versions that the ledger names.
-    """
-    entry = lake.ledger.newest()
-    batch, pins = uuid.uuid4().hex, dict(entry.tables)
-    for name, pin in entry.tables.items():
-        table = lake.table_at(pin.path)
-        tip = table.log.tip()
-        if tip < pin.version:
-            raise LakeError(f"{name} is at version {tip} of {pin.version} that the ledger names")
-        if tip > pin.version:
-            if table.log.commit(tip).info.get(RESTORED) != str(pin.version):
-                table.restore(pin.version, batch, entry.version + 1)
-            pins[name] = Pin(pin.path, table.log.tip())
-    if pins != entry.tables:
-        lake.ledger.enter(Entry(entry.version + 1, batch, "repair", now(), pins))
-
-
-def _new_path(lake: Lake, table: Table) -> str:
-    """Choose the folder of a new table; one that a dead writer left is removed and used."""
-    first = f"{table.schema_name}/{table.local_name}"
-    for number in range(1, 1_000_000):
-        path = first if number == 1 else f"{first}.{number}"
-        if not (lake.root / path).exists():
-            return path
-        if _is_orphan(lake, path):
-            lake.forget_table(path)
-            shutil.rmtree(lake.root / path)
-            return path
-    raise LakeError(f"{table.name}: too many earlier tables of that name")
-
-
-def _is_orphan(lake: Lake, path: str) -> bool:
-    """Say whether the batch that created a folder was never entered in the ledger."""
-    log = lake.table_at(path).log
-    try:
-        info = log.commit(0).info
-    except FileNotFoundError:
-        return log.tip() < 0
-    version = int(info[LEDGER_NOTE])
-    return version > lake.version() or lake.ledger.entry(version).batch != info[BATCH_NOTE]
 
 
 def _extends(new: Table, old: Table) -> bool:
