@@ -237,7 +237,7 @@ def _local(root: str | Path) -> Path:
     if parts.scheme not in ("", "file"):
         raise LakeError(f"{root}: only folders and file:// URLs can hold a lake")
     folder = Path(unquote(parts.path) if parts.scheme else root).absolute()
-    if unquote(str(folder)) != str(folder):
-        # deltalake would decode it and look in another folder.
-        raise LakeError(f"{folder}: a lake's path must not hold percent escapes")
+    if "%" in str(folder):
+        # deltalake takes it for an escape and looks in another folder.
+        raise LakeError(f"{folder}: a lake's path must not hold a percent sign")
     return folder

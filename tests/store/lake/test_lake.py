@@ -291,7 +291,7 @@ def test_a_withdrawn_table_stays_at_its_versions_and_may_come_again(lake: Lake, 
 def test_publishing_again_keeps_rows_when_columns_are_only_added(lake: Lake, catalogue: Table) -> None:
     wide = catalogue.model_copy(update={"columns": (*catalogue.columns, Column(name="note", kind=Kind.TEXT))})
     narrow = catalogue.model_copy(update={"columns": catalogue.columns[:1]})
-    counts = []
+    counts: list[int] = []
     for declaration in (catalogue, wide, narrow):
         with lake.writer("publish") as writer:
             writer.declare(declaration)
@@ -311,7 +311,7 @@ def test_a_lake_is_a_folder_or_a_file_url(lake: Lake, files: Rows, declared: Sch
     assert Lake(lake.root.as_uri(), declared).row_count("archive.files") == 1
     with pytest.raises(LakeError, match="s3://"):
         Lake("s3://bucket/lake", declared)
-    with pytest.raises(LakeError, match="percent escapes"):
+    with pytest.raises(LakeError, match="percent sign"):
         Lake(lake.root / "a%20b", declared)
 
 
@@ -330,7 +330,7 @@ def test_a_lost_log_is_an_error_and_nothing_is_written(lake: Lake, files: Rows) 
 
 
 def test_names_may_hold_any_character(tmp_path: Path, declared: Schemas) -> None:
-    lake = Lake(tmp_path / "100% a b ü" / "lake", declared)
+    lake = Lake(tmp_path / "a b ü" / "lake", declared)
     names = ["a%20b/ü", "a_20b__", "..", ""]
     tables = [
         Table(schema_name="my cats", local_name=n, key=("id",), columns=(Column(name="id", kind=Kind.INT),))
