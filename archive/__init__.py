@@ -1,0 +1,1 @@
+"""The application: settings, HTTP, JSON API, files, access policy, command line."""

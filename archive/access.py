@@ -1,0 +1,50 @@
+"""Who may have the bytes of a file. Every route that sends bytes asks here, and nowhere else.
+
+A file with a release date is public from that instant on (UTC, the instant included); before it, an
+anonymous user gets 401 with a challenge. A file without one is public. Metadata and headers are public
+always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from archive.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPolicy:
+    """The rule, with the clock it reads and the realm of its challenge."""
+
+    realm: str
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def is_public(self, release_date: datetime | None) -> bool:
+        """Whether anyone may have the bytes now; a date without time zone is UTC."""
+        if release_date is None:
+            return True
+        if release_date.tzinfo is None:
+            release_date = release_date.replace(tzinfo=UTC)
+        return self.clock() >= release_date
+
+    def require_bytes(self, dp_id: str, release_date: datetime | None) -> None:
+        """Let the request pass when the user may have the file's bytes.
+
+        Raises
+        ------
+        Problem
+            401 with a challenge when the data are not public yet.
+        """
+        if release_date is None or self.is_public(release_date):
+            return
+        when = release_date.replace(tzinfo=None).isoformat(timespec="seconds")
+        raise Problem(
+            401,
+            f"{dp_id} is proprietary until {when} UTC",
+            kind="proprietary",
+            headers={"WWW-Authenticate": f'Bearer realm="{self.realm}"'},
+            release_date=when,
+            data_rights="proprietary",
+        )

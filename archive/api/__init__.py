@@ -1,0 +1,1 @@
+"""The JSON API: tables, rows, facets, density, and checks of ADQL."""

@@ -1,0 +1,145 @@
+"""Routes of the JSON API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from archive.api import search, tables
+from archive.api.openapi import DENSITY_PARAMETERS, SEARCH_BODY, SEARCH_PARAMETERS
+from archive.api.params import SearchParams, from_query, parse_density, parse_search
+from archive.api.stream import chosen_format, streamed
+from archive.api.values import ValueMismatch
+from archive.problems import Detail, Problem, wrong
+from archive.process import Process
+
+MOST_BODY = 4_000_000
+"""Bytes of a JSON request at most; a MOC may be long."""
+
+
+def _json(document: Any, status: int = 200) -> Response:
+    body = orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
+    return Response(body, status, media_type="application/json")
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    """Read the request's body as a JSON object."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BODY:
+            raise Problem(413, f"a request has at most {MOST_BODY} bytes", kind="too-large")
+    try:
+        data = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError as error:
+        detail = Detail("syntax", f"the body is no JSON: {error.msg}", "body", (), error.lineno, error.colno)
+        raise wrong([detail]) from None
+    if not isinstance(data, dict):
+        raise wrong([Detail("type", "the body has to be a JSON object", "body")])
+    return data
+
+
+class Api:
+    """The handlers, over what the process shares."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._base = process.site.public_url
+        self._seconds = process.settings.query_seconds
+
+    def tables(self) -> Response:
+        """List all tables."""
+        with self._process.index.snapshot() as snapshot:
+            found = [tables.summary(table, self._base) for table in snapshot.schemas.public]
+            return _json({"tables": found, "version": snapshot.version})
+
+    def table(self, table: str) -> Response:
+        """Describe one table."""
+        with self._process.index.snapshot() as snapshot:
+            found = tables.public_table(snapshot.schemas, table)
+            return _json(tables.description(found, snapshot, self._base))
+
+    def rows(self, table: str, request: Request) -> Response:
+        """Search, with the parameters in the query string."""
+        params = parse_search(from_query(request.query_params.multi_items()))
+        return self._answer(table, params, request.headers.get("accept"))
+
+    async def search(self, table: str, request: Request) -> Response:
+        """Search, with the parameters as JSON."""
+        params = parse_search(await _object(request))
+        return await run_in_threadpool(self._answer, table, params, request.headers.get("accept"))
+
+    def _answer(self, name: str, params: SearchParams, accept: str | None) -> Response:
+        form = chosen_format(params.format, accept)
+        if form is not None:
+            return streamed(self._process, name, params, form)
+        cursors = self._process.cursors
+        with self._process.index.snapshot() as snapshot:
+            table = tables.public_table(snapshot.schemas, name)
+            wanted = search.understand(table, params, cursors)
+            page = search.run(wanted, snapshot, cursors, self._seconds)
+        return _json(
+            {
+                "rows": orjson.Fragment(page.rows),
+                "total": page.total,
+                "total_relation": None if page.total is None else "eq",
+                "next": page.next,
+                "facets": page.facets,
+                "version": page.version,
+            }
+        )
+
+    def row(self, table: str, identifier: str) -> Response:
+        """Return the row with a key."""
+        with self._process.index.snapshot() as snapshot:
+            found = tables.public_table(snapshot.schemas, table)
+            try:
+                query = search.one_row(found, identifier)
+            except ValueMismatch:
+                raise _no_row(found.name, identifier) from None
+            rows = snapshot.run(query, timeout=self._seconds).table()
+            if not rows.num_rows:
+                raise _no_row(found.name, identifier)
+            shown = search.as_json(query.columns, rows)[1:-1]
+            return _json({"row": orjson.Fragment(shown), "version": snapshot.version})
+
+    def density(self, table: str, request: Request) -> Response:
+        """Count rows by HEALPix cell."""
+        params = parse_density(from_query(request.query_params.multi_items()))
+        with self._process.index.snapshot() as snapshot:
+            found = tables.public_table(snapshot.schemas, table)
+            counted = search.density(found, params, snapshot, self._seconds)
+        return _json(
+            {
+                "order": counted.order,
+                "ordering": "nested",
+                "frame": "ICRS",
+                "cells": counted.cells,
+                "total": counted.total,
+                "version": counted.version,
+            }
+        )
+
+
+def build_router(process: Process) -> APIRouter:
+    """Serve tables, rows, density maps and checks."""
+    router, api = APIRouter(prefix="/api/v1", tags=["tables"]), Api(process)
+    one = "/tables/{table}"
+    by_query, for_density = {"parameters": SEARCH_PARAMETERS}, {"parameters": DENSITY_PARAMETERS}
+    get, post = router.get, router.post
+    get("/tables", summary="All tables")(api.tables)
+    get(one, summary="One table: its columns and facets")(api.table)
+    get(f"{one}/rows", summary="Search a table", openapi_extra=by_query)(api.rows)
+    post(f"{one}/search", summary="Search a table, parameters as JSON", openapi_extra=SEARCH_BODY)(api.search)
+    get(f"{one}/rows/{{identifier:path}}", summary="One row, by its key")(api.row)
+    get(f"{one}/density", summary="Rows of each HEALPix cell", openapi_extra=for_density)(api.density)
+    return router
+
+
+def _no_row(table: str, identifier: str) -> Problem:
+    return Problem(404, f"{table} has no row {identifier}", kind="unknown-row")

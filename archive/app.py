@@ -1,0 +1,62 @@
+"""The ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from archive import health
+from archive.api.router import build_router as build_api
+from archive.files.router import build_router as build_files
+from archive.metrics import Metrics
+from archive.middleware import Gate
+from archive.problems import Problem, problem_handler
+from archive.process import Process
+from sky.regions import RegionError
+from store.port import QueryError
+
+
+def create_app(process: Process) -> ASGIApp:
+    """Put the routes of all services together over what the process shares."""
+    metrics = Metrics(process.index)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        process.close()
+
+    app = FastAPI(
+        title=process.settings.title,
+        description="The JSON API of the archive; the VO services stand beside it under /tap and /scs.",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    for kind in (Problem, RegionError, QueryError):
+        app.add_exception_handler(kind, problem_handler)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.include_router(health.build_router(process, metrics))
+    app.include_router(build_api(process))
+    app.include_router(build_files(process))
+    return Gate(app, metrics=metrics)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Answer what routing refuses, such as an unknown path, with a problem document."""
+    if not isinstance(error, HTTPException):
+        raise error
+    detail = error.detail
+    if error.status_code == 404:
+        detail = f"there is nothing at {request.url.path}"
+    elif error.status_code == 405:
+        detail = f"{request.method} does not apply to {request.url.path}"
+    return Problem(error.status_code, detail, headers=error.headers).response()

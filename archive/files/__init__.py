@@ -1,0 +1,1 @@
+"""Bytes and headers of the files of the archive."""

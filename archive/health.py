@@ -1,0 +1,34 @@
+"""Routes for whoever operates the service."""
+
+from __future__ import annotations
+
+import orjson
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from archive.metrics import Metrics
+from archive.problems import Problem
+from archive.process import Process
+
+
+def build_router(process: Process, metrics: Metrics) -> APIRouter:
+    """Serve health, readiness and metrics."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.api_route("/healthz", methods=["GET", "HEAD"])
+    async def healthz() -> Response:
+        return Response(b'{"status":"ok"}', media_type="application/json")
+
+    @router.api_route("/readyz", methods=["GET", "HEAD"])
+    async def readyz() -> Response:
+        reason = process.not_ready()
+        if reason:
+            raise Problem(503, reason, kind="not-ready", headers={"Retry-After": "1"})
+        version = process.index.status().version
+        return Response(orjson.dumps({"status": "ready", "version": version}), media_type="application/json")
+
+    @router.get("/metrics")
+    def numbers() -> Response:
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return router

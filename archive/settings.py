@@ -1,0 +1,140 @@
+"""What a deployment can choose: environment variables ``ONEDFS_*``."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "ONEDFS_"
+"""What the environment variable of each setting begins with."""
+
+_AUTHORITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{2,}\Z")
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names it and says what is expected."""
+
+
+class Settings(BaseSettings):
+    """The settings in force; see each title for meaning and unit."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    data: Path = Field(default=Path("data"), title="Folder of everything the archive keeps")
+    site: Path | None = Field(default=None, title="Folder with an observatory's own instruments and schemas")
+    database_url: str | None = Field(default=None, title="SQLAlchemy URL; unset: SQLite in the data folder")
+    authority: str | None = Field(
+        default=None, title="IVOA naming authority, without ivo://; fixed when the archive is first started"
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8000", title="Base URL under which users reach the service"
+    )
+    title: str = Field(default="One DFS", title="Name of the archive, as its pages show it")
+
+    default_rows: int = Field(
+        default=20_000, gt=0, title="Rows of a TAP or cone search when MAXREC is absent"
+    )
+    most_rows: int = Field(default=10_000_000, gt=0, title="Rows of one answer at most")
+    query_seconds: float = Field(default=60.0, gt=0, title="Time for one synchronous query, seconds")
+    download_seconds: float = Field(
+        default=600.0, gt=0, title="Time for one download of a search's rows through the JSON API, seconds"
+    )
+    memory_megabytes: int | None = Field(
+        default=None, ge=256, title="Memory of the query engine in each process, MB; unset: its own choice"
+    )
+    threads: int | None = Field(default=None, ge=1, title="Threads of the query engine in each process")
+    poll_seconds: float = Field(
+        default=0.2, gt=0, le=60, title="How often servers look for new data, seconds"
+    )
+    visible_seconds: float = Field(
+        default=60.0, gt=0, title="How long commands wait until servers show what they changed, seconds"
+    )
+    cursor_hours: float = Field(default=24.0, gt=0, title="How long a cursor of the JSON API is valid, hours")
+    log_level: str = Field(default="info", title="Least severe log lines: debug, info, warning or error")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_base_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError("expected http(s)://host[:port][/path]")
+        return value.rstrip("/")
+
+    @field_validator("authority")
+    @classmethod
+    def _is_authority(cls, value: str | None) -> str | None:
+        if value is not None and not _AUTHORITY.match(value):
+            raise ValueError("expected a naming authority such as archive.example, without ivo://")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_level(cls, value: str) -> str:
+        if value.lower() not in ("debug", "info", "warning", "error"):
+            raise ValueError("expected debug, info, warning or error")
+        return value.lower()
+
+    @model_validator(mode="after")
+    def _default_fits_most(self) -> Self:
+        if self.default_rows > self.most_rows:
+            raise ValueError("default_rows must not exceed most_rows")
+        return self
+
+    @cached_property
+    def root(self) -> Path:
+        """The data folder as an absolute path."""
+        return self.data.expanduser().absolute()
+
+    @property
+    def lake_root(self) -> Path:
+        """Where the record is."""
+        return self.root / "lake"
+
+    @property
+    def index_root(self) -> Path:
+        """Where the generations of the embedded index are."""
+        return self.root / "index"
+
+    @property
+    def files_root(self) -> Path:
+        """Where managed files are."""
+        return self.root / "files"
+
+    @property
+    def run_root(self) -> Path:
+        """Where running servers leave word."""
+        return self.root / "run"
+
+    @property
+    def database(self) -> str:
+        """The URL of the database."""
+        return self.database_url or f"sqlite:///{self.root / 'onedfs.sqlite'}"
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises
+    ------
+    SettingsError
+        When one is wrong.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_in_words(error))) from None
+
+
+def _in_words(error: ValidationError) -> list[str]:
+    found = []
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"])
+        label = f"{PREFIX}{name.upper()}" if name else "settings"
+        found.append(f"{label}: {item['msg'].removeprefix('Value error, ')}")
+    return found
