@@ -64,7 +64,7 @@ def new_path(lake: Lake, table: Table, taken: Collection[str]) -> str:
 
 def _plain(name: str) -> str:
     """Return a name that is safe in any file system and URL; ``new_path`` keeps equal ones apart."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name) or "_"
 
 
 def _is_orphan(lake: Lake, path: str) -> bool:
