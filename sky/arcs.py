@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from sky.regions import Circle, MocRegion, Point, Polygon, Range, Region, Union, vertex_vectors
+from sky.forms import Circle, MocRegion, Point, Polygon, Range, Region, Union, vertex_vectors
 from sky.shapes import signed_distance
 from sky.vectors import (
     TOLERANCE,

@@ -14,9 +14,9 @@ import numpy as np
 
 from sky import polygons
 from sky.footprints import CIRCLE, OTHER, POINT, Footprints
+from sky.forms import MocRegion, Region, Union
 from sky.healpix import cell_centres, cell_radii, cells, neighbourhoods
-from sky.moc import cells_by_order, from_ranges
-from sky.regions import MocRegion, Region, Union
+from sky.moc import from_ranges
 from sky.shapes import bounding_cap, signed_distance
 from sky.vectors import BoolArray, FloatArray, IntArray, angles, positions, unit_vectors
 
@@ -77,15 +77,6 @@ def cover_moc(region: Region, order: int = 10) -> MocRegion:
     """Cover a region with whole cells down to ``order``."""
     covered, _ = _cover(region, 1 << 40, order)
     return from_ranges(covered)
-
-
-def moc_cells(moc: MocRegion) -> tuple[FloatArray, FloatArray]:
-    """Return the largest cells that make up a MOC: centres (n, 3) and how far they reach [rad]."""
-    by_order = cells_by_order(moc)
-    numbers = np.concatenate([np.asarray(found, np.int64) for found in by_order.values()])
-    orders = np.repeat(list(by_order), [len(found) for found in by_order.values()])
-    ra, dec = cell_centres(numbers, orders)
-    return unit_vectors(ra, dec), cell_radii(orders, ra, dec)
 
 
 def _cover(region: Region, most: int, finest: int = 29) -> tuple[IntArray, IntArray]:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sky import polygons
-from sky.regions import Circle, Point, Polygon, Region, RegionError, normalise_delivered
+from sky.forms import Circle, Point, Polygon, Region, RegionError, normalise_delivered
 from sky.text import parse_region, to_stcs
 from sky.vectors import TOLERANCE, FloatArray, IntArray, lengths, unit_vectors
 

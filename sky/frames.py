@@ -4,11 +4,14 @@ from typing import Final
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import FK4, FK5, ICRS, BarycentricMeanEcliptic, Galactic, SkyCoord
+from astropy.coordinates import FK4, FK5, ICRS, BarycentricMeanEcliptic, FK4NoETerms, Galactic, SkyCoord
 from numpy.typing import ArrayLike
 
-from sky.regions import RegionError
+from sky.forms import RegionError
 from sky.vectors import FloatArray
+
+FK4_WITHOUT_E_TERMS: Final = "FK4-NO-E"
+"""The FITS name of FK4 freed from the elliptic terms of aberration."""
 
 KNOWN_FRAMES: Final[dict[str, str]] = {
     "": "icrs",
@@ -24,6 +27,7 @@ KNOWN_FRAMES: Final[dict[str, str]] = {
     "FK4": "fk4",
     "B1950": "fk4",
     "FK4 B1950": "fk4",
+    FK4_WITHOUT_E_TERMS: "fk4-no-e",
 }
 """Frame names of STC-S and ADQL, upper case, and what they mean here.
 
@@ -117,7 +121,8 @@ def _system(kind: str, equinox: float | None, epoch: float | None) -> object:
         return Galactic()
     if kind == "ecliptic":
         return BarycentricMeanEcliptic(equinox=f"J{equinox or 2000.0}")
-    if kind == "fk4":
+    if kind.startswith("fk4"):
         year = equinox or 1950.0
-        return FK4(equinox=f"B{year}", obstime=f"B{epoch or year}")
+        family = FK4 if kind == "fk4" else FK4NoETerms
+        return family(equinox=f"B{year}", obstime=f"B{epoch or year}")
     return FK5(equinox=f"J{equinox or 2000.0}")

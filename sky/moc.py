@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from sky.regions import ORDER_29_CELLS, MocRegion, RegionError, normalise
+from sky.forms import ORDER_29_CELLS, MocRegion, RegionError, normalise
 from sky.vectors import IntArray
 
 

@@ -5,10 +5,9 @@ Cells are compared down to order 29, the resolution of the numbers themselves (0
 
 import numpy as np
 
-from sky.coverage import moc_cells
+from sky.forms import ORDER_29_CELLS, MocRegion, Point, Region, Union
 from sky.healpix import cell_centres, cell_radii
 from sky.moc import cells_by_order
-from sky.regions import ORDER_29_CELLS, MocRegion, Point, Region, Union
 from sky.shapes import in_moc, signed_distance
 from sky.vectors import TOLERANCE, BoolArray, FloatArray, IntArray, unit_vectors
 
@@ -115,6 +114,3 @@ def _listed(moc: MocRegion) -> tuple[IntArray, IntArray]:
     by_order = cells_by_order(moc)
     cells = np.concatenate([np.asarray(found, np.int64) for found in by_order.values()])
     return cells, np.repeat(np.asarray(list(by_order), np.int64), [len(found) for found in by_order.values()])
-
-
-__all__ = ["complement", "has_moc", "moc_cells", "moc_covers", "moc_meets"]

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from sky import polygons
 from sky.arcs import region_covers, regions_meet
 from sky.footprints import CIRCLE, OTHER, POINT, Footprints
+from sky.forms import Circle, MocRegion, Point, Polygon, Region, Union, vertex_vectors
 from sky.mocs import has_moc, moc_covers, moc_meets
-from sky.regions import Circle, MocRegion, Point, Polygon, Region, Union, vertex_vectors
 from sky.shapes import in_moc, signed_distance
 from sky.vectors import TOLERANCE, BoolArray, FloatArray, IntArray, angles, unit_vectors
 

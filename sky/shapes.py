@@ -3,8 +3,7 @@
 import numpy as np
 
 from sky import polygons
-from sky.healpix import cells
-from sky.regions import (
+from sky.forms import (
     ORDER_29_CELLS,
     Circle,
     MocRegion,
@@ -15,6 +14,8 @@ from sky.regions import (
     Union,
     vertex_vectors,
 )
+from sky.healpix import cell_centres, cell_radii, cells
+from sky.moc import cells_by_order
 from sky.vectors import BoolArray, FloatArray, angles, lengths, positions, unit, unit_vectors
 
 
@@ -55,6 +56,15 @@ def in_moc(region: MocRegion, points: FloatArray) -> BoolArray:
     ends = np.append(ranges[:, 1], 0)
     result: BoolArray = (place >= 0) & (numbers < ends[place])
     return result
+
+
+def moc_cells(moc: MocRegion) -> tuple[FloatArray, FloatArray]:
+    """Return the largest cells that make up a MOC: centres (n, 3) and how far they reach [rad]."""
+    by_order = cells_by_order(moc)
+    numbers = np.concatenate([np.asarray(found, np.int64) for found in by_order.values()])
+    orders = np.repeat(list(by_order), [len(found) for found in by_order.values()])
+    ra, dec = cell_centres(numbers, orders)
+    return unit_vectors(ra, dec), cell_radii(orders, ra, dec)
 
 
 def _range_distance(box: Range, points: FloatArray) -> FloatArray:
@@ -129,8 +139,6 @@ def _cap_of_caps(caps: list[tuple[FloatArray, float]]) -> tuple[FloatArray, floa
 
 
 def _moc_cap(region: MocRegion) -> tuple[FloatArray, float]:
-    from sky.coverage import moc_cells  # noqa: PLC0415 - coverage builds on this module
-
     if not region.ranges:
         return unit_vectors(0.0, 0.0), 0.0
     if region.ranges == ((0, ORDER_29_CELLS),):

@@ -9,9 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from sky.frames import KNOWN_FRAMES, frame_key, to_icrs
-from sky.moc import from_ascii, to_ascii
-from sky.regions import (
+from sky.forms import (
     Circle,
     MocRegion,
     Point,
@@ -20,15 +18,38 @@ from sky.regions import (
     Region,
     RegionError,
     Union,
-    box_polygon,
     normalise,
 )
+from sky.frames import KNOWN_FRAMES, frame_key, to_icrs
+from sky.moc import from_ascii, to_ascii
+from sky.regions import box_polygon
 
 _TOKEN = re.compile(r"[()]|[^\s(),]+")
 _MOC = re.compile(r"\s*(?:MOC\b\s*)?(?:s?\d+/[\s\d,/-]*)+\s*", re.IGNORECASE)
 _REFERENCE_POSITIONS = frozenset(
-    "GEOCENTER BARYCENTER HELIOCENTER TOPOCENTER LSR LSRK LSRD GALACTIC_CENTER LOCAL_GROUP_CENTER MOON EMBARYCENTER "
-    "MERCURY VENUS MARS JUPITER SATURN URANUS NEPTUNE PLUTO RELOCATABLE UNKNOWNREFPOS".split()
+    [
+        "GEOCENTER",
+        "BARYCENTER",
+        "HELIOCENTER",
+        "TOPOCENTER",
+        "LSR",
+        "LSRK",
+        "LSRD",
+        "GALACTIC_CENTER",
+        "LOCAL_GROUP_CENTER",
+        "MOON",
+        "EMBARYCENTER",
+        "MERCURY",
+        "VENUS",
+        "MARS",
+        "JUPITER",
+        "SATURN",
+        "URANUS",
+        "NEPTUNE",
+        "PLUTO",
+        "RELOCATABLE",
+        "UNKNOWNREFPOS",
+    ]
 )
 _FLAVOURS = frozenset({"SPHERICAL2", "SPHERICAL", "UNITSPHERE"})
 _UNITS = {"DEG": 1.0, "ARCMIN": 1.0 / 60.0, "ARCSEC": 1.0 / 3600.0, "RAD": math.degrees(1.0)}
