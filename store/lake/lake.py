@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 
 from schemas import Schemas, Table
 from schemas.arrow import lake_schema
-from store.lake.errors import LakeError, told_as_lake_errors
+from store.lake.errors import FeedIncomplete, LakeError, VersionGone, told_as_lake_errors
 from store.lake.feed import Change, Step, net_change
 from store.lake.keys import KnownRows
 from store.lake.lease import hold_lease
@@ -161,7 +161,10 @@ class Lake:
             As for ``changes``.
         """
         old, new = self.entry(after), self.entry(upto)
-        was, now = self.published(after), self.published(upto)
+        try:
+            was, now = self.published(after), self.published(upto)
+        except VersionGone as error:
+            raise FeedIncomplete(f"versions {after} to {upto} were cleaned away: {error}") from error
         known = self.declared.with_tables(now.values())
         moved = {
             name

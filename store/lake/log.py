@@ -103,8 +103,10 @@ class Log:
 
         Raises
         ------
+        FileNotFoundError
+            When the version was cleaned away.
         deltalake.exceptions.DeltaError
-            When the version cannot be reconstructed any more.
+            When the log is broken.
         """
         with self._lock:
             known = self._files.get(version)
@@ -139,6 +141,8 @@ class Log:
         return files
 
     def _load(self, version: int) -> Mapping[str, int]:
+        if not self.commit_path(version).exists():
+            raise FileNotFoundError(self.commit_path(version))
         adds = pa.table(DeltaTable(self.table, version=version).get_add_actions(flatten=True))
         paths = (unquote(path) for path in adds["path"].to_pylist())
         return dict(zip(paths, adds["num_records"].to_pylist(), strict=True))

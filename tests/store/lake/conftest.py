@@ -66,8 +66,13 @@ class Follower:
                 for row in change.inserted.to_pylist():
                     identity = tuple(row[name] for name in key)
                     assert identity not in rows
-                    rows[identity] = row
+                    rows[identity] = filled(row)
             self.version = step.version
+
+
+def filled(row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is NULL: a row that a follower has held for long has not got columns that came later."""
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def held(lake: Lake, version: int) -> dict[str, dict[Any, Any]]:
@@ -76,7 +81,7 @@ def held(lake: Lake, version: int) -> dict[str, dict[Any, Any]]:
     for table in lake.schemas(version):
         if table.name in lake.entry(version).tables:
             rows = lake.read(table.name, version).to_pylist()
-            found[table.name] = {tuple(row[name] for name in table.key): row for row in rows}
+            found[table.name] = {tuple(row[name] for name in table.key): filled(row) for row in rows}
             assert len(found[table.name]) == len(rows)
     return found
 
