@@ -41,6 +41,7 @@ class Rows:
         self.version = answer.version
         self.notes: tuple[str, ...] = (*limit.warnings, *answer.notes)
         self.ending: Ending | None = None
+        self.failure: Fault | None = None
         self._answer = answer
         self._limit = limit
         self._left = limit.rows
@@ -72,6 +73,7 @@ class Rows:
             batch = self._next_batch()
         except QueryError as error:
             fault: Fault = fault_of(error)
+            self.failure = fault
             self._end(Ending("ERROR", fault.text))
             if first:
                 raise fault from error

@@ -5,17 +5,13 @@ from __future__ import annotations
 from vo.dali.rows import Rows
 
 
-class BrokenAnswerError(Exception):
-    """The engine failed while rows were being sent; the connection must break, lest the answer look whole."""
-
-
 def check_ending(rows: Rows) -> None:
-    """Raise when the rows ended by a failure.
+    """Raise when the rows ended by a failure, so that no cut answer looks whole.
 
     Raises
     ------
-    BrokenAnswerError
-        So that the connection is cut and the client sees an incomplete transfer.
+    Fault
+        What failed. When bytes have been sent, the server breaks the connection.
     """
-    if rows.ending is not None and rows.ending.status == "ERROR":
-        raise BrokenAnswerError(rows.ending.text)
+    if rows.failure is not None:
+        raise rows.failure

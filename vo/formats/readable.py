@@ -11,8 +11,9 @@ from lxml import etree
 from vo.cells.buffers import table_bytes
 from vo.cells.text import Style, cells, replaced
 from vo.dali.rows import Rows
-from vo.votable.document import Head, clean
+from vo.votable.document import Head
 from vo.votable.writer import escape_xml
+from vo.xml import clean
 
 _WIDEST = 60
 """Characters after which a column of the text form no longer grows."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
 from schemas import Column, Kind
 from schemas.votable import votable_type
 from vo.votable.binary import NULL_INTEGER
+from vo.xml import Element, child, clean, document, root
 
 NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"
 """The XML namespace, which VOTable 1.4 kept."""
-
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _NSMAP: dict[str | None, str] = {None: NAMESPACE}
 
@@ -42,38 +41,28 @@ class Head:
     infos: tuple[Info, ...] = ()
     table_name: str = "result"
     description: str = ""
-    params: tuple[etree._Element, ...] = field(default=())
+    params: tuple[Element, ...] = ()
+
+    def with_infos(self, *more: Info) -> Head:
+        """Return the same with more INFOs."""
+        return replace(self, infos=(*self.infos, *more))
 
 
-def clean(text: str) -> str:
-    """Return a text without the characters that XML cannot hold."""
-    return text if text.isprintable() else _NOT_XML.sub("", text)
-
-
-def _node(
-    parent: etree._Element | None, tag: str, text: str = "", **attributes: str | None
-) -> etree._Element:
-    given = {name: clean(value) for name, value in attributes.items() if value is not None}
+def _node(parent: Element | None, tag: str, text: str | None = None, **attributes: str | None) -> Element:
     name = f"{{{NAMESPACE}}}{tag}"
-    if parent is None:
-        node = etree.Element(name, given, nsmap=_NSMAP)  # type: ignore[arg-type] # the stubs forget the default namespace
-    else:
-        node = etree.SubElement(parent, name, given)
-    if text:
-        node.text = clean(text)
-    return node
+    return root(name, _NSMAP, **attributes) if parent is None else child(parent, name, text, **attributes)
 
 
-def _add_info(parent: etree._Element, info: Info) -> None:
+def _add_info(parent: Element, info: Info) -> None:
     _node(parent, "INFO", info.text, name=info.name, value=info.value)
 
 
-def _add_systems(resource: etree._Element, columns: Iterable[Column]) -> None:
+def _add_systems(resource: Element, columns: Iterable[Column]) -> None:
     used = {reference(column) for column in columns}
     if "icrs" in used:
         _node(resource, "COOSYS", ID="icrs", system="ICRS")
     if "utc" in used:
-        _node(resource, "TIMESYS", ID="utc", timescale="UTC", refposition="TOPOCENTER")
+        _node(resource, "TIMESYS", ID="utc", timescale="UTC", refposition="UNKNOWN")
     if "mjd" in used:
         _node(
             resource, "TIMESYS", ID="mjd", timeorigin="MJD-origin", timescale="UTC", refposition="TOPOCENTER"
@@ -96,7 +85,7 @@ def reference(column: Column) -> str | None:
     return None
 
 
-def add_field(table: etree._Element, column: Column, *, declare_null: bool) -> None:
+def add_field(table: Element, column: Column, *, declare_null: bool) -> None:
     """Add a column's FIELD; ``declare_null`` names the number that stands for a missing integer."""
     declared = votable_type(column)
     node = _node(
@@ -125,8 +114,8 @@ def envelope(
 
     ``data`` names the elements inside DATA from the outside in, with their attributes.
     """
-    root = _node(None, "VOTABLE", version="1.4")
-    resource = _node(root, "RESOURCE", type="results")
+    votable = _node(None, "VOTABLE", version="1.4")
+    resource = _node(votable, "RESOURCE", type="results")
     for info in head.infos:
         _add_info(resource, info)
     _add_systems(resource, columns)
@@ -141,7 +130,7 @@ def envelope(
         inner = _node(inner, tag, **attributes)
     inner.append(etree.ProcessingInstruction(_ROWS, "here"))
     resource.append(etree.ProcessingInstruction(_ENDING, "here"))
-    text = etree.tostring(root, xml_declaration=True, encoding="utf-8")
+    text = document(votable)
     # Inside text and attributes the sign "<" is always escaped, so each mark is found once.
     before, rest = text.split(f"<?{_ROWS} here?>".encode())
     between, after = rest.split(f"<?{_ENDING} here?>".encode())
@@ -158,11 +147,11 @@ def closing_info(info: Info) -> bytes:
 
 def message_document(infos: Iterable[Info], *, resource_type: str = "results") -> bytes:
     """Return a VOTable without a table: an error, or any other message (DALI 1.1, section 4.2)."""
-    root = _node(None, "VOTABLE", version="1.4")
-    resource = _node(root, "RESOURCE", type=resource_type)
+    votable = _node(None, "VOTABLE", version="1.4")
+    resource = _node(votable, "RESOURCE", type=resource_type)
     for info in infos:
         _add_info(resource, info)
-    return etree.tostring(root, xml_declaration=True, encoding="utf-8")
+    return document(votable)
 
 
 def error_document(message: str, infos: Iterable[Info] = ()) -> bytes:
@@ -172,12 +161,12 @@ def error_document(message: str, infos: Iterable[Info] = ()) -> bytes:
 
 def metadata_document(columns: Sequence[Column], head: Head) -> bytes:
     """Return a VOTable that describes a table and holds no DATA."""
-    root = _node(None, "VOTABLE", version="1.4")
-    resource = _node(root, "RESOURCE", type="results")
+    votable = _node(None, "VOTABLE", version="1.4")
+    resource = _node(votable, "RESOURCE", type="results")
     for info in head.infos:
         _add_info(resource, info)
     _add_systems(resource, columns)
     table = _node(resource, "TABLE", name=head.table_name)
     for column in columns:
         add_field(table, column, declare_null=False)
-    return etree.tostring(root, xml_declaration=True, encoding="utf-8")
+    return document(votable)

@@ -1,0 +1,114 @@
+"""DALI requests and answers over HTTP."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import anyio
+from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
+
+from vo.dali.faults import DefaultFault, Fault, UsageFault
+from vo.dali.params import Parameters
+from vo.ports import Ports
+from vo.reply import Body, Reply, error_reply
+
+_WHOLE = 2**20
+"""Bytes up to which an answer is sent at once, with its length."""
+
+_LARGEST_REQUEST = 8 * 2**20
+"""Bytes of a request's body at most."""
+
+_LOG = logging.getLogger(__name__)
+
+Handler = Callable[[Parameters], Reply]
+"""Answers a request; it may block, and raise ``Fault``."""
+
+FaultHandler = Callable[[Ports, Fault], Reply]
+"""Turns a fault into an answer, as a protocol wants it."""
+
+
+async def parameters(request: Request) -> Parameters:
+    """Read the parameters of a request: of the URL, and of a form in its body.
+
+    Raises
+    ------
+    UsageFault
+        When the body is too large.
+    """
+    pairs: list[tuple[str, Any]] = list(request.query_params.multi_items())
+    if request.method == "POST":
+        length = request.headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > _LARGEST_REQUEST:
+            raise UsageFault(f"the request is larger than {_LARGEST_REQUEST} bytes")
+        async with request.form(max_part_size=_LARGEST_REQUEST) as form:
+            pairs.extend(form.multi_items())
+    return Parameters(pairs)
+
+
+async def respond(
+    request: Request, ports: Ports, handler: Handler, on_fault: FaultHandler = error_reply
+) -> Response:
+    """Answer a request in a worker thread; whatever goes wrong is an error document.
+
+    A short answer is sent whole, a long one as it comes.
+    """
+
+    def work(given: Parameters) -> Response:
+        return _response(handler(given))
+
+    try:
+        return await run_in_threadpool(work, await parameters(request))
+    except Fault as fault:
+        return _response(on_fault(ports, fault))
+    except Exception:  # noqa: BLE001 - whatever it was, the client gets a document it can read
+        _LOG.exception("request failed: %s %s", request.method, request.url.path)
+        failed = DefaultFault("the server failed; its log has the details under this request id")
+        return _response(on_fault(ports, failed))
+
+
+def _response(reply: Reply) -> Response:
+    headers = {"Content-Type": reply.media_type, **reply.headers}
+    if isinstance(reply.body, bytes):
+        return Response(reply.body, reply.status, headers)
+    begun, more = _beginning(reply.body)
+    if more:
+        return _Stream(begun, reply.body, headers)
+    return Response(begun, reply.status, headers)
+
+
+def _beginning(body: Body) -> tuple[bytes, bool]:
+    """Read a document up to a size; say whether there is more."""
+    begun = bytearray()
+    for piece in body:
+        begun += piece
+        if len(begun) > _WHOLE:
+            return bytes(begun), True
+    return bytes(begun), False
+
+
+class _Stream(StreamingResponse):
+    """A document that is sent as it comes; the query stops when the client goes away."""
+
+    def __init__(self, begun: bytes, body: Body, headers: dict[str, str]) -> None:
+        super().__init__(_pieces(begun, body), headers=headers)
+        self._body = body
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await run_in_threadpool(self._body.close)
+
+
+async def _pieces(begun: bytes, body: Body) -> AsyncIterator[bytes]:
+    yield begun
+    while (piece := await run_in_threadpool(next, body, None)) is not None:
+        yield piece

@@ -1,0 +1,47 @@
+"""What the protocols need from the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import schemas
+from store.port import Index, QueryError, Site
+from vo.dali import Limits, fault_of
+
+
+def _no_request() -> str:
+    return "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The index to ask, the limits to keep, and what answers say about where they come from.
+
+    ``request_id`` returns the id of the request in work.
+    """
+
+    index: Index
+    site: Site
+    limits: Limits = field(default_factory=Limits)
+    request_id: Callable[[], str] = _no_request
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def declarations(self) -> schemas.Schemas:
+        """Return the declarations in force.
+
+        Raises
+        ------
+        Fault
+            When the index is not ready.
+        """
+        try:
+            with self.index.snapshot() as snapshot:
+                return snapshot.schemas
+        except QueryError as error:
+            raise fault_of(error) from error
+
+    def url(self, path: str) -> str:
+        """Return the public URL of a path of the service, which begins with a slash."""
+        return self.site.public_url.rstrip("/") + path

@@ -1,0 +1,1 @@
+"""Simple Cone Search (IVOA SCS 1.03)."""

@@ -1,0 +1,1 @@
+"""Table Access Protocol (IVOA TAP 1.1)."""

@@ -1,0 +1,97 @@
+"""What TAP advertises (TAPRegExt 1.0 with Erratum 1). Only what works is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from query.functions import FUNCTIONS, Feature
+from schemas import Schemas
+from vo.dali import Fault
+from vo.formats.registry import FORMATS
+from vo.ports import Ports
+from vo.vosi.capabilities import capability, interface
+from vo.xml import Element, child
+
+_REGEXT = "ivo://ivoa.net/std/TAPRegExt"
+
+_OBSCORE = "ivoa.ObsCore"
+
+_GEOMETRY = (
+    "AREA",
+    "BOX",
+    "CENTROID",
+    "CIRCLE",
+    "CONTAINS",
+    "COORD1",
+    "COORD2",
+    "COORDSYS",
+    "DISTANCE",
+    "INTERSECTS",
+    "POINT",
+    "POLYGON",
+    "REGION",
+)
+
+_SYNTAX = {
+    "adql-string": ("LOWER", "UPPER", "ILIKE"),
+    "adql-sets": ("UNION", "EXCEPT", "INTERSECT"),
+    "adql-common-table": ("WITH",),
+    "adql-type": ("CAST",),
+    "adql-conditional": ("COALESCE",),
+    "adql-unit": ("IN_UNIT",),
+    "adql-offset": ("OFFSET",),
+}
+"""Optional parts of ADQL 2.1 by the last part of their identifier."""
+
+
+def add_tap(outer: Element, ports: Ports) -> None:
+    """Add the TAP capability."""
+    node = capability(outer, "ivo://ivoa.net/std/TAP", "tr:TableAccess")
+    interface(node, ports.url("/tap"), use="base", version="1.1")
+    if _OBSCORE in _declared(ports):
+        model = child(node, "dataModel", "ObsCore-1.1")
+        model.set("ivo-id", "ivo://ivoa.net/std/ObsCore#core-1.1")
+    _add_language(node)
+    for form in FORMATS:
+        found = child(node, "outputFormat")
+        if form.ivo_id is not None:
+            found.set("ivo-id", form.ivo_id)
+        child(found, "mime", form.media_type)
+        for alias in form.aliases:
+            child(found, "alias", alias)
+    duration = child(node, "executionDuration")
+    for name in ("default", "hard"):
+        child(duration, name, str(round(ports.limits.seconds)))
+    rows = child(node, "outputLimit")
+    child(rows, "default", str(ports.limits.default_rows), unit="row")
+    child(rows, "hard", str(ports.limits.hard_rows), unit="row")
+
+
+def _declared(ports: Ports) -> Schemas:
+    # Capabilities are read before anything else; they must not wait for the index.
+    try:
+        return ports.declarations().public
+    except Fault:
+        return Schemas(())
+
+
+def _add_language(node: Element) -> None:
+    language = child(node, "language")
+    child(language, "name", "ADQL")
+    for version in ("2.0", "2.1"):
+        child(language, "version", version).set("ivo-id", f"ivo://ivoa.net/std/ADQL#v{version}")
+    child(language, "description", "Astronomical Data Query Language")
+    _add_features(language, "adqlgeo", ((name, "") for name in _GEOMETRY))
+    for feature, names in _SYNTAX.items():
+        _add_features(language, feature, ((name, "") for name in names))
+    functions = (f for f in FUNCTIONS.values() if f.feature is Feature.UDF)
+    _add_features(language, "udf", ((form, f.description) for f in functions for form in f.forms))
+
+
+def _add_features(language: Element, name: str, features: Iterable[tuple[str, str]]) -> None:
+    group = child(language, "languageFeatures", type=f"{_REGEXT}#features-{name}")
+    for form, description in features:
+        feature = child(group, "feature")
+        child(feature, "form", form)
+        if description:
+            child(feature, "description", description)

@@ -1,0 +1,76 @@
+"""Synchronous queries (TAP 1.1, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import schemas
+from query import tree
+from vo import adql
+from vo.dali import Parameters, RowLimit, UsageFault
+from vo.formats.registry import choose
+from vo.ports import Ports
+from vo.reply import Question, Reply, answer
+from vo.votable.document import Head, Info
+
+LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
+"""Values of LANG."""
+
+_LONGEST_RUNID = 64
+
+Translate = Callable[[str, schemas.Schemas], tree.Query]
+"""Turns ADQL into a query; raises ``AdqlError``."""
+
+
+class TapService:
+    """Answers ADQL queries."""
+
+    def __init__(self, ports: Ports, *, translate: Translate = adql.translate) -> None:
+        self._ports = ports
+        self._translate = translate
+
+    def sync(self, params: Parameters) -> Reply:
+        """Run the query of a ``/sync`` request.
+
+        Raises
+        ------
+        Fault
+            When the request is wrong, or the query fails before its first rows.
+        """
+        check_request(params)
+        form, media_type = choose(params.choice(("RESPONSEFORMAT", "FORMAT")))
+        limit = self._ports.limits.rows(params.one("MAXREC"))
+        text = params.required("QUERY")
+        return answer(self._ports, partial(self._question, text, limit), form, media_type)
+
+    def _question(self, text: str, limit: RowLimit, declared: schemas.Schemas) -> Question:
+        try:
+            query = self._translate(text, declared)
+        except adql.AdqlError as error:
+            raise UsageFault(str(error)) from error
+        head = Head((Info("standardID", "ivo://ivoa.net/std/TAP"), Info("query", text)))
+        return Question(query, limit, head)
+
+
+def check_request(params: Parameters) -> None:
+    """Check the parameters that do not change the answer.
+
+    REQUEST and VERSION left TAP with version 1.1; clients of 1.0 still send them.
+
+    Raises
+    ------
+    UsageFault
+        When REQUEST or LANG name something else, RUNID is too long, or there is an UPLOAD.
+    """
+    request = params.one("REQUEST")
+    if request is not None and request != "doQuery":
+        raise UsageFault(f"REQUEST {request[:40]!r} is not known; leave it out, or send doQuery")
+    language = params.one("LANG")
+    if language is not None and language not in LANGUAGES:
+        raise UsageFault(f"LANG {language[:40]!r} is not known; use one of {', '.join(LANGUAGES)}")
+    run = params.one("RUNID")
+    if run is not None and len(run) > _LONGEST_RUNID:
+        raise UsageFault(f"RUNID has {len(run)} characters; at most {_LONGEST_RUNID} are allowed")
+    if "UPLOAD" in params:
+        raise UsageFault("this service takes no uploads")

@@ -1,0 +1,1 @@
+"""What every service says about itself (IVOA VOSI 1.1)."""
