@@ -1,0 +1,50 @@
+"""ADQL 2.1: text into the query tree, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import schemas
+from query import tree
+from vo.adql.errors import AdqlError, Code, Source
+from vo.adql.parser import parse
+from vo.adql.resolver import resolve
+
+__all__ = ["AdqlError", "Code", "check", "translate"]
+
+
+def translate(
+    text: str, declared: schemas.Schemas, *, uploads: Iterable[schemas.Table] | None = None
+) -> tree.Query:
+    """Turn an ADQL query into the query tree.
+
+    ``declared`` are the tables that it may name, ``uploads`` the ones that came with it.
+
+    Raises
+    ------
+    AdqlError
+        The first thing that is wrong with the query, and where.
+    """
+    source = Source(text)
+    query, errors = resolve(source, parse(source), _with_uploads(declared, uploads))
+    if query is None:
+        raise errors[0]
+    return query
+
+
+def check(
+    text: str, declared: schemas.Schemas, *, uploads: Iterable[schemas.Table] | None = None
+) -> list[AdqlError]:
+    """Return what is wrong with a query: one error of syntax, or all wrong names and types in order."""
+    source = Source(text)
+    try:
+        node = parse(source)
+    except AdqlError as error:
+        return [error]
+    _, errors = resolve(source, node, _with_uploads(declared, uploads))
+    return errors
+
+
+def _with_uploads(declared: schemas.Schemas, uploads: Iterable[schemas.Table] | None) -> schemas.Schemas:
+    tables = list(uploads or ())
+    return declared.with_tables(tables) if tables else declared

@@ -1,0 +1,324 @@
+"""Whole queries: SELECT, set operations and WITH become the query tree."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar, cast
+
+from typing_extensions import override
+
+import schemas
+from query import tree
+from schemas import Kind
+from vo.adql import constants, syntax
+from vo.adql.describe import default_name, unique
+from vo.adql.errors import AdqlError, Source, similar
+from vo.adql.geometry import named_kind
+from vo.adql.relations import RelationResolver
+from vo.adql.resolution import Failed, Level
+from vo.adql.scope import Field, Scope
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class Chosen(NamedTuple):
+    """An entry of the select list: its value, the name and unit it was given, and where it stands."""
+
+    expression: tree.Expression
+    name: str | None
+    unit: str | None
+    at: int
+
+
+def resolve(
+    source: Source, node: syntax.QueryNode, declared: schemas.Schemas
+) -> tuple[tree.Query | None, list[AdqlError]]:
+    """Return the tree of a query, or None and all errors found, in the order of the text."""
+    resolver = _QueryResolver(source, declared)
+    query = resolver.attempt(resolver.whole, node)
+    errors = sorted(resolver.errors, key=lambda error: (error.line, error.column))
+    return (None if errors else query), errors
+
+
+class _QueryResolver(RelationResolver):
+    def whole(self, node: syntax.QueryNode) -> tree.Query:
+        if not isinstance(node, syntax.WithNode):
+            return self.query(node, None)
+        named = tuple(self.each(self._named_query, node.named))
+        return tree.With(named, self.query(node.body, None))
+
+    def _named_query(self, node: syntax.NamedQuery) -> tuple[str, tree.Query]:
+        name = node.name.text
+        if name.lower() in self.common:
+            self.fail("syntax", node.name.at, f"{name} is named twice in WITH")
+        query = self.query(node.query, None)
+        if node.columns:
+            if len(node.columns) != len(query.columns):
+                message = f"{name} has {len(query.columns)} columns, not {len(node.columns)}"
+                self.fail("type", node.columns[0].at, message)
+            taken: set[str] = set()
+            query = _renamed(query, [unique(column.text, taken) for column in node.columns])
+        self.common[name.lower()] = (node.name, query)
+        return name, query
+
+    @override
+    def query(self, node: syntax.QueryNode, parent: Scope | None) -> tree.Query:
+        with self.deeper(node.at):
+            match node:
+                case syntax.SelectNode():
+                    outside = self.level
+                    self.level = Level(Scope(parent))
+                    try:
+                        return self._select(node)
+                    finally:
+                        self.level = outside
+                case syntax.SetNode():
+                    return self._set_operation(node, parent)
+                case syntax.WithNode():
+                    return self.query(node.body, parent)
+
+    def _select(self, node: syntax.SelectNode) -> tree.Select:
+        failures = self.failures
+        relation = self.enter_from(node.source)
+        where = self._condition("WHERE", node.where)
+        keys = self._listed("GROUP BY", self._group_key, node.group_by)
+        items = self._listed("SELECT", self._item, node.items)
+        outputs = self._outputs(items)
+        having = self._condition("HAVING", node.having)
+        complete = len(items) == len(node.items)
+        names = tuple(output for output, _ in outputs) if complete else None
+        order = self._listed("ORDER BY", lambda key: self._order(key, names), node.order_by)
+        if relation is None or self.failures > failures:
+            raise Failed
+        select = tree.Select(
+            outputs=names or (),
+            source=relation,
+            where=where,
+            distinct=node.distinct,
+            group_by=tuple(keys),
+            having=having,
+            order_by=tuple(key for key in order if not isinstance(key.expression, tree.Literal)),
+            top=node.top,
+            offset=node.offset,
+        )
+        if self.level.aggregates or node.group_by or node.having:
+            self._check_grouped(node, select, [at for _, at in outputs])
+        if node.distinct:
+            self._check_distinct(node, select)
+        return select
+
+    def _condition(self, clause: str, node: syntax.Condition | None) -> tree.Predicate | None:
+        self.level.clause = clause
+        if node is None:
+            return None
+        return self.attempt(self.condition, node)
+
+    def _listed(self, clause: str, act: Callable[[S], T], nodes: Iterable[S]) -> list[T]:
+        self.level.clause = clause
+        found = (self.attempt(act, node) for node in nodes)
+        return [result for result in found if result is not None]
+
+    def _group_key(self, node: syntax.Value) -> tree.Expression:
+        key = self.value(node)
+        if isinstance(key, tree.Literal):
+            self.fail("syntax", node.at, "GROUP BY takes columns and expressions, not positions or constants")
+        return key
+
+    def _item(self, node: syntax.Star | syntax.Item) -> list[Chosen]:
+        if isinstance(node, syntax.Star):
+            return [
+                Chosen(found.expression, found.about.name, None, node.at) for found in self._starred(node)
+            ]
+        expression = self.value(node.value, whole=True)
+        unit = None
+        if isinstance(node.value, syntax.Call) and node.value.name.upper() == "IN_UNIT":
+            target = node.value.arguments[1]
+            unit = target.value if isinstance(target, syntax.Text) else None
+        return [Chosen(expression, node.alias.text if node.alias else None, unit, node.at)]
+
+    def _starred(self, node: syntax.Star) -> Iterator[Field]:
+        scope = self.level.scope
+        if scope.broken:
+            raise Failed
+        sources = scope.visible
+        if node.table:
+            called = scope.called(node.table)
+            if not called:
+                name = ".".join(part.text for part in node.table)
+                hints = similar(name, [source.shown for source in scope.named])
+                self.fail("unknown-table", node.at, f"no table {name} in this query", hints)
+            sources = [source.rows for source in called]
+        for rows in sources:
+            for found in rows.fields():
+                if isinstance(found.expression, tree.Column):
+                    self.about[found.expression] = found.about
+                    self.level.seen.append((found.expression, node.at))
+                yield found
+
+    def _outputs(self, items: list[list[Chosen]]) -> list[tuple[tree.Output, int]]:
+        taken: set[str] = set()
+        found: list[tuple[tree.Output, int]] = []
+        for chosen in (chosen for item in items for chosen in item):
+            wanted = chosen.name or default_name(chosen.expression, len(found) + 1)
+            field = self.describe(chosen.expression, unique(wanted, taken))
+            if chosen.unit:
+                field = field.model_copy(update={"unit": chosen.unit})
+            found.append((tree.Output(chosen.expression, field), chosen.at))
+        return found
+
+    def _order(self, key: syntax.SortKey, outputs: tuple[tree.Output, ...] | None) -> tree.Order:
+        found = _named_output(key, outputs)
+        if found is not None:
+            expression = found.expression
+        elif key.value is None:
+            if outputs is None:
+                raise Failed
+            message = f"there is no column {key.position}; the query has {len(outputs)}"
+            self.fail("unknown-column", key.at, message)
+        else:
+            expression = self.value(key.value)
+        if expression.kind.is_geometry and not isinstance(expression, tree.Column):
+            self.fail("type", key.at, "a geometry has no order")
+        return tree.Order(expression, key.descending)
+
+    def _check_grouped(self, node: syntax.SelectNode, select: tree.Select, places: list[int]) -> None:
+        """Refuse columns that have no one value in a group."""
+        own = {source.alias for source in self.level.scope.named}
+        parts: list[tuple[Any, int]] = [
+            *((output.expression, at) for output, at in zip(select.outputs, places, strict=True)),
+            *((key, node.order_by[0].at) for key in select.order_by),
+        ]
+        if select.having is not None and node.having is not None:
+            parts.append((select.having, node.having.at))
+        for part, at in parts:
+            column = _loose(part, select.group_by, own)
+            if column is not None:
+                places_of = [place for seen, place in self.level.seen if seen == column and place >= at]
+                message = f"{column.name} must be in GROUP BY or inside an aggregate such as MIN"
+                self.fail("type", min(places_of, default=at), message)
+
+    def _check_distinct(self, node: syntax.SelectNode, select: tree.Select) -> None:
+        chosen = [output.expression for output in select.outputs]
+        for key in select.order_by:
+            if key.expression not in chosen:
+                message = "with DISTINCT, the answer can be ordered by selected columns only"
+                self.fail("type", node.order_by[0].at, message)
+
+    def _set_operation(self, node: syntax.SetNode, parent: Scope | None) -> tree.SetOperation:
+        left, right = self.each(lambda side: self.query(side, parent), (node.left, node.right))
+        if len(left.columns) != len(right.columns):
+            counts = f"{len(left.columns)} and {len(right.columns)}"
+            self.fail(
+                "type", node.at, f"both sides of {node.operator.upper()} have as many columns, not {counts}"
+            )
+        kinds = []
+        for a, b, name in zip(_kinds(left), _kinds(right), (c.name for c in left.columns), strict=True):
+            kind = constants.common_kind(a, b) if a and b else a or b or Kind.TEXT
+            if kind is None:
+                message = f"the column {name} is {named_kind(cast('Kind', a))} on one side of "
+                message += f"{node.operator.upper()} and {named_kind(cast('Kind', b))} on the other"
+                self.fail("type", node.at, message)
+            kinds.append(kind)
+        left, right = self._as_kinds(left, kinds), self._as_kinds(right, kinds)
+        outputs = tuple(tree.Output(tree.Column("", c.name, c.kind), c) for c in left.columns)
+        order = self.each(lambda key: self._set_order(key, outputs), node.order_by)
+        return tree.SetOperation(
+            node.operator, node.all, left, right, order_by=tuple(order), offset=node.offset
+        )
+
+    def _set_order(self, key: syntax.SortKey, outputs: tuple[tree.Output, ...]) -> tree.Order:
+        found = _named_output(key, outputs)
+        if found is None:
+            names = [output.name for output in outputs]
+            message = "the answer of a set operation is ordered by the names or positions of its columns"
+            self.fail("unknown-column", key.at, message, names[:3])
+        return tree.Order(found.expression, key.descending)
+
+    def _as_kinds(self, query: tree.Query, kinds: list[Kind]) -> tree.Query:
+        """Return a query with its columns cast to these kinds where they are of others."""
+        if all(column.kind is kind for column, kind in zip(query.columns, kinds, strict=True)):
+            return query
+        if isinstance(query, tree.SetOperation):
+            left, right = self._as_kinds(query.left, kinds), self._as_kinds(query.right, kinds)
+            new = {column.name: kind for column, kind in zip(left.columns, kinds, strict=True)}
+            order = tuple(
+                dataclasses.replace(
+                    key, expression=tree.Column("", key.expression.name, new[key.expression.name])
+                )
+                for key in query.order_by
+                if isinstance(key.expression, tree.Column)
+            )
+            return dataclasses.replace(query, left=left, right=right, order_by=order)
+        select = cast("tree.Select", query)
+        outputs = tuple(self._output_as(o, kind) for o, kind in zip(select.outputs, kinds, strict=True))
+        return dataclasses.replace(select, outputs=outputs)
+
+    def _output_as(self, output: tree.Output, kind: Kind) -> tree.Output:
+        if output.field.kind is kind:
+            return output
+        expression = output.expression
+        literal = constants.as_kind(expression, kind) if isinstance(expression, tree.Literal) else None
+        fitted = literal if literal is not None and literal.kind is kind else tree.Cast(expression, kind)
+        return tree.Output(fitted, self.describe(fitted, output.name))
+
+
+def _named_output(key: syntax.SortKey, outputs: tuple[tree.Output, ...] | None) -> tree.Output | None:
+    """Return the output that a sort key means by its position or its name."""
+    if key.position is not None:
+        return outputs[key.position - 1] if outputs and 0 < key.position <= len(outputs) else None
+    if not isinstance(key.value, syntax.Name) or len(key.value.parts) > 1:
+        return None
+    (name,) = key.value.parts
+    for output in outputs or ():
+        if name.text == output.name or (not name.quoted and name.text.lower() == output.name.lower()):
+            return output
+    return None
+
+
+def _kinds(query: tree.Query) -> list[Kind | None]:
+    """Return the kinds of a query's columns; None for a plain NULL, which can be of any."""
+    if isinstance(query, tree.Select):
+        return [
+            None if output.expression == tree.Literal(None, Kind.TEXT) else output.field.kind
+            for output in query.outputs
+        ]
+    return [column.kind for column in query.columns]
+
+
+def _renamed(query: tree.Query, names: list[str]) -> tree.Query:
+    if isinstance(query, tree.SetOperation):
+        new = {column.name: name for column, name in zip(query.columns, names, strict=True)}
+        order = tuple(
+            dataclasses.replace(
+                key, expression=dataclasses.replace(key.expression, name=new[key.expression.name])
+            )
+            for key in query.order_by
+            if isinstance(key.expression, tree.Column)
+        )
+        return dataclasses.replace(query, left=_renamed(query.left, names), order_by=order)
+    select = cast("tree.Select", query)
+    outputs = tuple(
+        dataclasses.replace(output, field=output.field.renamed(name))
+        for output, name in zip(select.outputs, names, strict=True)
+    )
+    return dataclasses.replace(select, outputs=outputs)
+
+
+def _loose(node: Any, keys: tuple[tree.Expression, ...], own: set[str]) -> tree.Column | None:
+    """Return a column of this SELECT that is neither grouped nor aggregated, if there is one."""
+    if node in keys or isinstance(node, tree.Aggregate | schemas.Table | schemas.Column):
+        return None
+    if isinstance(node, tree.Column):
+        return node if node.alias in own else None
+    parts: Iterable[Any] = ()
+    if isinstance(node, tuple):
+        parts = node
+    elif dataclasses.is_dataclass(node) and not isinstance(node, tree.RegionLiteral):
+        parts = (getattr(node, part.name) for part in dataclasses.fields(node))
+    for part in parts:
+        found = _loose(part, keys, own)
+        if found is not None:
+            return found
+    return None
