@@ -14,7 +14,9 @@ from sky.forms import Circle, MocRegion, Point, Polygon, Range, Region, Union, v
 from sky.shapes import signed_distance
 from sky.vectors import (
     TOLERANCE,
+    BoolArray,
     FloatArray,
+    IntArray,
     angles,
     crosses,
     dots,
@@ -108,42 +110,37 @@ def _range_arcs(box: Range) -> Arcs:
     return Arcs.joined(parts)
 
 
-def _crossings(first: Arcs, i: int, second: Arcs, j: int) -> FloatArray:
-    """Return the points, at most two, where the full circles of two arcs meet."""
-    distance = float(angles(first.axis[i], second.axis[j]))
-    if min(distance, np.pi - distance) < 1e-15:
-        return np.empty((0, 3))
-    own, other = float(first.radius[i]), float(second.radius[j])
-    half = (distance + own + other) / 2.0
+def _crossings(first: Arcs, index: int, second: Arcs) -> tuple[FloatArray, IntArray]:
+    """Find where the full circle of one arc meets those of others: points (m, 3), and whose they are."""
+    axis, own = first.axis[index], first.radius[index]
+    distance = angles(axis, second.axis)
+    half = (distance + own + second.radius) / 2.0
     # Half-angle formulas of the triangle axis, axis, crossing point keep their digits for tiny circles.
     above = np.sin(half - distance) * np.sin(half - own)
-    below = np.sin(half) * np.sin(half - other)
-    if above < 0.0 < below or below < 0.0 < above:
-        return np.empty((0, 3))
-    corner = 2.0 * np.arctan2(np.sqrt(abs(above)), np.sqrt(abs(below)))
-    side = normals(first.axis[i], second.axis[j])
-    ahead = crosses(side, first.axis[i])
-    around = np.cos(corner) * ahead + np.array([[1.0], [-1.0]]) * np.sin(corner) * side
-    return unit(np.cos(own) * first.axis[i] + np.sin(own) * around)
+    below = np.sin(half) * np.sin(half - second.radius)
+    apart = np.minimum(distance, np.pi - distance) > 1e-15
+    found = np.flatnonzero(apart & (above * below >= 0.0))
+    corner = 2.0 * np.arctan2(np.sqrt(np.abs(above[found])), np.sqrt(np.abs(below[found])))[:, None]
+    side = normals(axis, second.axis[found])
+    ahead, aside = np.cos(corner) * crosses(side, axis), np.sin(corner) * side
+    around = np.concatenate((ahead + aside, ahead - aside))
+    return unit(np.cos(own) * axis + np.sin(own) * around), np.tile(found, 2)
 
 
-def _on_arc(arcs: Arcs, index: int, points: FloatArray) -> FloatArray:
-    """Return the turns of those points of the circle that belong to the arc."""
+def _on_arc(arcs: Arcs, index: int, points: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Return how far along an arc points of its circle are, and which belong to it."""
     turn = arcs.turn_of(index, points)
     slack = TOLERANCE / max(np.sin(arcs.radius[index]), 1e-12)
     turn = np.where(turn > 2.0 * np.pi - slack, 0.0, turn)
-    return turn[turn <= arcs.span[index] + slack]
+    return turn, turn <= arcs.span[index] + slack
 
 
 def _arcs_meet(first: Arcs, second: Arcs) -> bool:
-    for i in range(len(first)):
-        for j in range(len(second)):
-            points = _crossings(first, i, second, j)
-            on_both = [
-                len(_on_arc(first, i, point[None])) and len(_on_arc(second, j, point[None]))
-                for point in points
-            ]
-            if any(on_both):
+    for index in range(len(first)):
+        points, owners = _crossings(first, index, second)
+        _, here = _on_arc(first, index, points)
+        for point, owner in zip(points[here], owners[here].tolist(), strict=True):
+            if _on_arc(second, owner, point[None])[1].any():
                 return True
     return False
 
@@ -194,12 +191,10 @@ def region_covers(outer: Region, inner: Region) -> bool:
 def _pieces(arcs: Arcs, index: int, cutters: Arcs) -> tuple[FloatArray, FloatArray]:
     """Cut one arc wherever others cross or end beside it: middles (m, 3) and lengths (m,) of the pieces."""
     span = float(arcs.span[index])
-    cuts = [np.array([0.0, span])]
-    for other in range(len(cutters)):
-        cuts.append(_on_arc(arcs, index, _crossings(arcs, index, cutters, other)))
-        ends = cutters.at(other, np.array([0.0, cutters.span[other]]))
-        cuts.append(_on_arc(arcs, index, ends))
-    turns = np.unique(np.clip(np.concatenate(cuts), 0.0, span))
+    points, _ = _crossings(arcs, index, cutters)
+    ends = [cutters.at(other, cutters.span[other : other + 1]) for other in range(len(cutters))]
+    turn, here = _on_arc(arcs, index, np.concatenate([points, cutters.start, *ends]))
+    turns = np.unique(np.clip(np.concatenate(([0.0, span], turn[here])), 0.0, span))
     length = np.diff(turns) * float(np.sin(arcs.radius[index]))
     long = length > 10.0 * TOLERANCE
     middles = (turns[1:] + turns[:-1]) / 2.0

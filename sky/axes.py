@@ -39,8 +39,9 @@ _UNITS: Final = {"WAVE": u.m, "AWAV": u.m, "FREQ": u.Hz, "ENER": u.J, "WAVN": 1 
 _BARE: Final = {"m": "WAVE", "Hz": "FREQ", "J": "ENER"}
 
 _STOKES: Final[Mapping[int, str]] = {
-    1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -3: "RL", -4: "LR", -5: "XX", -6: "YY", -7: "XY", -8: "YX",
-}  # fmt: skip
+    **dict(enumerate(("I", "Q", "U", "V"), start=1)),
+    **{-index: name for index, name in enumerate(("RR", "LL", "RL", "LR", "XX", "YY", "XY", "YX"), start=1)},
+}
 """Values of a STOKES axis (WCS paper I, table 6)."""
 
 _ORDER: Final = ("I", "Q", "U", "V", "RR", "LL", "RL", "LR", "XX", "YY", "XY", "YX")
@@ -87,7 +88,7 @@ def spectral_range(header: Cards, shape: tuple[int, ...] | None = None) -> Spect
 
 
 def pol_states(header: Cards, shape: tuple[int, ...] | None = None) -> str | None:
-    """Read the polarisation states of a STOKES axis as ObsCore writes them: ``/I/Q/U/``; None if there are none.
+    """Read the states of a STOKES axis as ObsCore writes them, ``/I/Q/U/``; None without one.
 
     Raises
     ------
@@ -101,15 +102,13 @@ def pol_states(header: Cards, shape: tuple[int, ...] | None = None) -> str | Non
         values = _linear_values(coordinate_cards(header), axis, np.arange(1.0, count + 1.0))
         found = {_STOKES.get(round(float(value))) for value in values}
         if None in found:
-            raise RegionError(
-                "wcs", f"the STOKES axis has the values {values.tolist()}, not all of them known"
-            )
+            raise RegionError("wcs", f"the STOKES axis has unknown values among {values.tolist()}")
         return "/" + "".join(f"{state}/" for state in _ORDER if state in found)
     return None
 
 
 def time_range(header: Cards, shape: tuple[int, ...] | None = None) -> tuple[float, float, int] | None:
-    """Read a time axis: MJD of its outer edges in the header's time scale, and its length; None if it has none.
+    """Read a time axis: MJD of its outer edges in its own scale, and its length; None without one.
 
     Raises
     ------

@@ -61,7 +61,7 @@ class Coverage:
 
 
 def search_ranges(region: Region, max_ranges: int = 16) -> IntArray:
-    """Cover a region with at most ``max_ranges`` half-open order-29 ranges, shape (n, 2), sorted, disjoint."""
+    """Cover a region with at most ``max_ranges`` sorted half-open order-29 ranges, shape (n, 2)."""
     covered, _ = _cover(region, max_ranges)
     return _limited(covered, max_ranges)
 
@@ -231,7 +231,7 @@ def _kinds(footprints: Footprints) -> list[tuple[IntArray, FloatArray, FloatArra
     if len(circles):
         centre, radius = footprints.centres(circles), np.radians(footprints.radius[circles])
         kinds.append((circles, centre, radius, _circle_depths(centre, radius)))
-    for group in footprints.polygon_groups():
+    for group in footprints.polygon_groups:
         middle, reach = polygons.bounding_caps(group.vertices, group.edges)
         kinds.append((group.rows, middle, reach, _polygon_depths(group.edges)))
     return kinds
@@ -263,10 +263,8 @@ def _cover_batch(
         rows, depth_of = np.repeat(rows[touched], 4), np.repeat(depth_of[touched], 4) + 1
         number = _children(number[touched])
     points, reach, touched = _reached(rows, number, depth_of, centre, radius)
-    rows, number, depth_of, points, reach = (
-        values[touched] for values in (rows, number, depth_of, points, reach)
-    )
-    depth = depths(rows, points)
+    rows, number, depth_of = (values[touched] for values in (rows, number, depth_of))
+    depth, reach = depths(rows, points[touched]), reach[touched]
     kept = depth > -reach
     shift = 2 * (29 - depth_of[kept])
     return _Ranges(rows[kept], number[kept] << shift, (number[kept] + 1) << shift, (depth >= reach)[kept])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from sky import polygons
 from sky.forms import Circle, Point, Polygon, Region, RegionError, normalise_delivered
 from sky.text import parse_region, to_stcs
-from sky.vectors import TOLERANCE, FloatArray, IntArray, lengths, unit_vectors
+from sky.vectors import TOLERANCE, BoolArray, FloatArray, IntArray, lengths, unit_vectors
 
 ABSENT, POINT, CIRCLE, POLYGON, OTHER = range(5)
 """Kinds of rows: nothing (or an error), a point, a circle, a polygon, and regions kept as objects."""
@@ -117,6 +118,7 @@ class Footprints:
         """Return the rows of one kind, sorted."""
         return np.flatnonzero(self.kind == kind)
 
+    @cached_property
     def polygon_groups(self) -> list[Group]:
         """Sort the polygons by their number of vertices."""
         rows = self.rows_of(POLYGON)
@@ -138,17 +140,17 @@ class Footprints:
 _CHUNK = 100_000
 
 
-def _as_arrow(texts: object) -> pa.Array:
+def _as_arrow(texts: Iterable[str | None] | pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(texts, pa.ChunkedArray):
         return texts.cast(pa.string()).combine_chunks()
     if isinstance(texts, pa.Array):
         return texts.cast(pa.string())
-    return pa.array(list(texts), type=pa.string())  # type: ignore[call-overload]
+    return pa.array(list(texts), type=pa.string())
 
 
 def _parse_chunk(texts: pa.Array) -> Footprints:
     builder = _Builder(len(texts))
-    quick = pc.fill_null(pc.match_substring_regex(texts, _QUICK), fill_value=False)  # type: ignore[call-overload]
+    quick = pc.fill_null(pc.match_substring_regex(texts, _QUICK), fill_value=False)
     rows = np.flatnonzero(quick.to_numpy(zero_copy_only=False))
     if len(rows):
         builder.add_quick(rows, texts.take(pa.array(rows)))
@@ -240,7 +242,7 @@ class _Builder:
         ):
             sound = _in_range(table[:, :1], table[:, 1:2])
             if table.shape[1] == 3:
-                sound &= (table[:, 2] >= 0.0) & (table[:, 2] <= 180.0)
+                sound = sound & (table[:, 2] >= 0.0) & (table[:, 2] <= 180.0)
                 self._radius[rows[sound]] = table[sound, 2]
             kind = CIRCLE if table.shape[1] == 3 else POINT
             self._lay(kind, rows[sound], _wrapped(table[sound, :1]), table[sound, 1:2])
@@ -285,8 +287,8 @@ class _Builder:
         )
 
 
-def _in_range(ra: FloatArray, dec: FloatArray) -> NDArray[np.bool_]:
-    fine: NDArray[np.bool_] = ((np.abs(dec) <= 90.0) & (ra >= -360.0) & (ra <= 720.0)).all(axis=1)
+def _in_range(ra: FloatArray, dec: FloatArray) -> BoolArray:
+    fine: BoolArray = np.all((np.abs(dec) <= 90.0) & (ra >= -360.0) & (ra <= 720.0), axis=1)
     return fine
 
 

@@ -226,7 +226,7 @@ def _normalise_range(box: Range) -> Range:
     numbers = (box.ra_min, box.ra_max, box.dec_min, box.dec_max)
     if any(math.isnan(number) for number in numbers):
         raise RegionError("not-finite", "a limit of the range is not a number")
-    if box.ra_min == math.inf or box.dec_min == math.inf or -math.inf in (box.ra_max, box.dec_max):
+    if math.inf in (box.ra_min, box.dec_min) or -math.inf in (box.ra_max, box.dec_max):
         raise RegionError("out-of-range", "an open limit of the range points the wrong way")
     for ra in (box.ra_min, box.ra_max):
         if math.isfinite(ra) and not 0.0 <= ra <= 360.0:

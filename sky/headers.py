@@ -91,7 +91,7 @@ def build_wcs(cards: Header) -> WCS:
 
 @contextmanager
 def quiet_wcs(trouble: str) -> Iterator[None]:
-    """Turn any error of astropy's WCS into a RegionError that starts with ``trouble``; keep its warnings quiet."""
+    """Turn any error of astropy's WCS into a RegionError that starts with ``trouble``."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:

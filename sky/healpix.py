@@ -22,7 +22,7 @@ STORED_ORDER = 29
 
 
 def cells(ra: ArrayLike, dec: ArrayLike, order: int = STORED_ORDER) -> IntArray:
-    """Number the nested cells that hold positions.
+    """Return the numbers of the nested cells that hold positions.
 
     ``ra`` and ``dec`` are ICRS degrees.
 

@@ -3,8 +3,11 @@
 Cells are compared down to order 29, the resolution of the numbers themselves (0.4 mas).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
+from sky.arcs import region_covers, regions_meet
 from sky.forms import ORDER_29_CELLS, MocRegion, Point, Region, Union
 from sky.healpix import cell_centres, cell_radii
 from sky.moc import cells_by_order
@@ -45,8 +48,6 @@ def _one_meets(first: Region, second: Region) -> bool:
         return _decide(first, second, _some_inside)
     if isinstance(second, MocRegion):
         return _decide(second, first, _some_inside)
-    from sky.arcs import regions_meet  # noqa: PLC0415 - only unions that mix kinds come here
-
     return regions_meet(first, second)
 
 
@@ -59,17 +60,19 @@ def moc_covers(outer: Region, inner: Region) -> bool:
         return all(moc_covers(outer, part) for part in inner.parts)
     if isinstance(outer, Union):
         return any(moc_covers(part, inner) for part in outer.parts)
-    if isinstance(outer, MocRegion) and isinstance(inner, MocRegion):
-        return not _mocs_meet(complement(outer), inner)
     if isinstance(outer, MocRegion):
-        if isinstance(inner, Point):
-            return bool(in_moc(outer, unit_vectors([inner.ra], [inner.dec]))[0])
-        return not _decide(complement(outer), inner, _some_inside)
+        return _moc_holds(outer, inner)
     if isinstance(inner, MocRegion):
         return not _decide(inner, outer, _some_outside)
-    from sky.arcs import region_covers  # noqa: PLC0415 - only unions that mix kinds come here
-
     return region_covers(outer, inner)
+
+
+def _moc_holds(outer: MocRegion, inner: Region) -> bool:
+    if isinstance(inner, Point):
+        return bool(in_moc(outer, unit_vectors([inner.ra], [inner.dec]))[0])
+    if isinstance(inner, MocRegion):
+        return not _mocs_meet(complement(outer), inner)
+    return not _decide(complement(outer), inner, _some_inside)
 
 
 def _mocs_meet(first: MocRegion, second: MocRegion) -> bool:
@@ -82,15 +85,15 @@ def _mocs_meet(first: MocRegion, second: MocRegion) -> bool:
     return bool((starts[place] < own[:, 1]).any())
 
 
-def _some_inside(depth: FloatArray, _: FloatArray) -> BoolArray:
+def _some_inside(depth: FloatArray) -> BoolArray:
     return depth > TOLERANCE
 
 
-def _some_outside(depth: FloatArray, _: FloatArray) -> BoolArray:
+def _some_outside(depth: FloatArray) -> BoolArray:
     return depth < -TOLERANCE
 
 
-def _decide(moc: MocRegion, region: Region, found: "type[object] | object") -> bool:
+def _decide(moc: MocRegion, region: Region, found: Callable[[FloatArray], BoolArray]) -> bool:
     """Refine the cells of a MOC until one is found, or none can be."""
     if isinstance(region, Point):
         inside = bool(in_moc(moc, unit_vectors([region.ra], [region.dec]))[0])
@@ -102,7 +105,7 @@ def _decide(moc: MocRegion, region: Region, found: "type[object] | object") -> b
         ra, dec = cell_centres(cells, orders)
         depth = signed_distance(region, unit_vectors(ra, dec))
         reach = cell_radii(orders, ra, dec)
-        if found(depth, reach).any():  # type: ignore[operator]
+        if found(depth).any():
             return True
         open_cells = (np.abs(depth) < reach) & (orders < 29)
         orders = np.repeat(orders[open_cells], 4) + 1

@@ -66,7 +66,8 @@ def areas(vertices: FloatArray, edges: Edges) -> FloatArray:
     fan = 2.0 * np.arctan2(volume, share).sum(axis=1)
     small = np.where(by_turns > 2.0 * np.pi, 4.0 * np.pi - np.abs(fan), np.abs(fan))
     tiny = np.minimum(np.abs(by_turns), np.abs(4.0 * np.pi - by_turns)) < 1e-2
-    return np.where(tiny, small, np.clip(by_turns, 0.0, 4.0 * np.pi))
+    result: FloatArray = np.where(tiny, small, np.clip(by_turns, 0.0, 4.0 * np.pi))
+    return result
 
 
 def beyond_hemisphere(edges: Edges) -> BoolArray:
@@ -199,4 +200,5 @@ def plainly_convex(vertices: FloatArray, edges: Edges) -> BoolArray:
     open_corners = (turn > 1e-3).all(axis=1) & (turn < np.pi - 1e-3).all(axis=1)
     length = lengths(vertices - np.roll(vertices, 1, axis=1))
     sized = (length > 1e-8).all(axis=1) & (length.sum(axis=1) < 0.5)
-    return one_way & once & open_corners & sized
+    result: BoolArray = one_way & once & open_corners & sized
+    return result

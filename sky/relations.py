@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 
 from sky import polygons
 from sky.arcs import region_covers, regions_meet
-from sky.footprints import CIRCLE, OTHER, POINT, Footprints
+from sky.footprints import ABSENT, CIRCLE, OTHER, POINT, Footprints
 from sky.forms import Circle, MocRegion, Point, Polygon, Region, Union, vertex_vectors
 from sky.mocs import has_moc, moc_covers, moc_meets
-from sky.shapes import in_moc, signed_distance
+from sky.shapes import bounding_cap, in_moc, inside_by, outside_by, signed_distance, some_point
 from sky.vectors import TOLERANCE, BoolArray, FloatArray, IntArray, angles, unit_vectors
 
 
@@ -44,17 +44,35 @@ def _holds(region: Region, points: FloatArray) -> BoolArray:
 
 def intersects(region: Region, footprints: Footprints) -> BoolArray:
     """Tell which footprints have a point in common with a region, shape (n,)."""
-    return _against(region, footprints, _meet, lambda row: meet(region, row))
+    if isinstance(region, Point | Circle | Polygon):
+        return _against(region, footprints, _meet, lambda row: meet(region, row))
+    caps = _caps(footprints)
+    result = caps.known & _holds(region, caps.spot)
+    undecided = caps.known & ~result & ~(outside_by(region, caps.centre) > caps.radius + TOLERANCE)
+    return _one_by_one(result, undecided, footprints, lambda row: meet(region, row))
 
 
 def within(footprints: Footprints, region: Region) -> BoolArray:
     """Tell which footprints lie inside a region entirely, shape (n,)."""
-    return _against(region, footprints, _cover, lambda row: cover(region, row))
+    if isinstance(region, Point | Circle | Polygon):
+        return _against(region, footprints, _cover, lambda row: cover(region, row))
+    caps = _caps(footprints)
+    result = caps.known & (inside_by(region, caps.centre) >= caps.radius)
+    undecided = caps.known & ~result & _holds(region, caps.spot)
+    return _one_by_one(result, undecided, footprints, lambda row: cover(region, row))
 
 
 def contains(footprints: Footprints, region: Region) -> BoolArray:
     """Tell which footprints hold a region entirely, shape (n,)."""
-    return _against(region, footprints, lambda one, rows: _cover(rows, one), lambda row: cover(row, region))
+    if isinstance(region, Point | Circle | Polygon):
+        return _against(
+            region, footprints, lambda one, rows: _cover(rows, one), lambda row: cover(row, region)
+        )
+    caps = _caps(footprints)
+    undecided = caps.known & ~(outside_by(region, caps.centre) > caps.radius + TOLERANCE)
+    return _one_by_one(
+        np.zeros(len(footprints), np.bool_), undecided, footprints, lambda row: cover(row, region)
+    )
 
 
 def intersects_pairs(first: Footprints, second: Footprints) -> BoolArray:
@@ -132,27 +150,60 @@ def _shapes(footprints: Footprints) -> Iterator[_Shapes]:
         if len(rows):
             radius = np.radians(footprints.radius[rows]) if kind == CIRCLE else np.zeros(len(rows))
             yield _Shapes(rows, footprints.centres(rows), radius, None)
-    for group in footprints.polygon_groups():
+    for group in footprints.polygon_groups:
         yield _Shapes(group.rows, group.vertices[:, 0], np.zeros(len(group.rows)), group.edges)
 
 
 def _against(
-    region: Region,
+    region: Point | Circle | Polygon,
     footprints: Footprints,
     test: Callable[[_Shapes, _Shapes], BoolArray],
     one_by_one: Callable[[Region], bool],
 ) -> BoolArray:
     result = np.zeros(len(footprints), np.bool_)
-    simple = isinstance(region, Point | Circle | Polygon)
-    rows = footprints.rows_of(OTHER) if simple else np.flatnonzero(footprints.kind)
-    if isinstance(region, Point | Circle | Polygon):
-        one = _single(region)
-        for shapes in _shapes(footprints):
-            result[shapes.rows] = test(one, shapes)
-    for row in rows.tolist():
+    one = _single(region)
+    for shapes in _shapes(footprints):
+        result[shapes.rows] = test(one, shapes)
+    return _one_by_one(result, footprints.kind == OTHER, footprints, one_by_one)
+
+
+def _one_by_one(
+    result: BoolArray, undecided: BoolArray, footprints: Footprints, test: Callable[[Region], bool]
+) -> BoolArray:
+    for row in np.flatnonzero(undecided).tolist():
         other = footprints.region(row)
-        result[row] = other is not None and one_by_one(other)
+        result[row] = other is not None and test(other)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Caps:
+    """A cap around each footprint and one of its points; ``known`` where there is a footprint."""
+
+    known: BoolArray
+    centre: FloatArray
+    radius: FloatArray
+    spot: FloatArray
+
+
+def _caps(footprints: Footprints) -> _Caps:
+    size = len(footprints)
+    centre, spot, radius = np.zeros((size, 3)), np.zeros((size, 3)), np.zeros(size)
+    centre[:, 0] = spot[:, 0] = 1.0
+    for shapes in _shapes(footprints):
+        centre[shapes.rows], radius[shapes.rows], spot[shapes.rows] = (
+            shapes.centre,
+            shapes.radius,
+            shapes.centre,
+        )
+        if shapes.edges is not None:
+            around = polygons.bounding_caps(shapes.edges.start, shapes.edges)
+            centre[shapes.rows], radius[shapes.rows] = around
+    for row in footprints.rows_of(OTHER).tolist():
+        region = footprints.objects[row]
+        centre[row], radius[row] = bounding_cap(region)
+        spot[row] = some_point(region)
+    return _Caps(footprints.kind != ABSENT, centre, radius, spot)
 
 
 def _pairwise(
@@ -183,10 +234,11 @@ def _meet(first: _Shapes, second: _Shapes) -> BoolArray:
         return _cap_meets(first, second)
     if second.edges is None:
         return _cap_meets(second, first)
-    result = (polygons.signed_distances(second.edges, first.edges.start) >= -TOLERANCE).any(axis=1)
-    result = result | (polygons.signed_distances(first.edges, second.edges.start) >= -TOLERANCE).any(axis=1)
-    crossing: BoolArray = polygons.edges_cross(first.edges, second.edges).any(axis=(1, 2))
-    return result | crossing
+    own = np.any(polygons.signed_distances(second.edges, first.edges.start) >= -TOLERANCE, axis=1)
+    other = np.any(polygons.signed_distances(first.edges, second.edges.start) >= -TOLERANCE, axis=1)
+    crossing = np.any(polygons.edges_cross(first.edges, second.edges), axis=(1, 2))
+    result: BoolArray = own | other | crossing
+    return result
 
 
 def _cap_meets(caps: _Shapes, shapes: _Shapes) -> BoolArray:
@@ -210,6 +262,10 @@ def _cover(outer: _Shapes, inner: _Shapes) -> BoolArray:
     return _polygon_covers(outer, inner)
 
 
+def _held_by(inner: _Shapes, outer: _Shapes) -> BoolArray:
+    return _cover(outer, inner)
+
+
 def _cap_covers(caps: _Shapes, shapes: _Shapes) -> BoolArray:
     assert shapes.edges is not None  # noqa: S101 - the caller dispatches on it
     opposite = polygons.signed_distances(shapes.edges, -caps.centre[:, None])[:, 0]
@@ -222,11 +278,12 @@ def _cap_covers(caps: _Shapes, shapes: _Shapes) -> BoolArray:
 def _polygon_covers(outer: _Shapes, inner: _Shapes) -> BoolArray:
     assert outer.edges is not None  # noqa: S101 - the caller dispatches on it
     assert inner.edges is not None  # noqa: S101
-    corners = (polygons.signed_distances(outer.edges, inner.edges.start) >= -TOLERANCE).all(axis=1)
+    corners = polygons.signed_distances(outer.edges, inner.edges.start) >= -TOLERANCE
     convex = (outer.edges.turn >= 0.0).all(axis=1) & ~polygons.beyond_hemisphere(inner.edges)
-    result, convex = np.broadcast_arrays(corners, convex)
-    result = result.copy()
-    for row in np.flatnonzero(result & ~convex).tolist():
+    centre, radius = polygons.bounding_caps(inner.edges.start, inner.edges)
+    deep = polygons.signed_distances(outer.edges, centre[:, None])[:, 0] >= radius
+    result: BoolArray = np.all(corners, axis=1)
+    for row in np.flatnonzero(result & ~convex & ~deep).tolist():
         result[row] = region_covers(_polygon(outer.edges, row), _polygon(inner.edges, row))
     return result
 

@@ -15,7 +15,7 @@ from sky.forms import (
     vertex_vectors,
 )
 from sky.healpix import cell_centres, cell_radii, cells
-from sky.moc import cells_by_order
+from sky.moc import cells_by_order, degrade
 from sky.vectors import BoolArray, FloatArray, angles, lengths, positions, unit, unit_vectors
 
 
@@ -30,22 +30,23 @@ def signed_distance(region: Region, points: FloatArray) -> FloatArray:
     TypeError
         If the region is a MOC or holds one.
     """
+    distance: FloatArray
     match region:
         case Point():
-            return -angles(unit_vectors(region.ra, region.dec), points)
+            distance = -angles(unit_vectors(region.ra, region.dec), points)
+        case Circle() if region.radius >= 180.0:
+            distance = np.full(len(points), np.pi)
         case Circle():
-            if region.radius >= 180.0:
-                return np.full(len(points), np.pi)
-            return np.radians(region.radius) - angles(unit_vectors(region.ra, region.dec), points)
+            distance = np.radians(region.radius) - angles(unit_vectors(region.ra, region.dec), points)
         case Polygon():
-            edges = polygons.Edges.of(vertex_vectors(region))
-            return polygons.signed_distances(edges, points[None])[0]
+            distance = polygons.signed_distances(polygons.Edges.of(vertex_vectors(region)), points[None])[0]
         case Range():
-            return _range_distance(region, points)
+            distance = _range_distance(region, points)
         case Union():
-            return np.max([signed_distance(part, points) for part in region.parts], axis=0)
+            distance = np.max([signed_distance(part, points) for part in region.parts], axis=0)
         case MocRegion():
             raise TypeError("a MOC has no boundary distance")
+    return distance
 
 
 def in_moc(region: MocRegion, points: FloatArray) -> BoolArray:
@@ -99,6 +100,52 @@ def _meridian_distance(box: Range, meridian: float, points: FloatArray) -> Float
     return np.where(beside, np.abs(np.arcsin(np.clip(side, -1.0, 1.0))), nearest)
 
 
+def inside_by(region: Region, points: FloatArray) -> FloatArray:
+    """Bound from below how far inside of a region points lie [rad]; negative says nothing."""
+    match region:
+        case MocRegion():
+            unknown: FloatArray = np.full(len(points), -np.pi)
+            return unknown
+        case Union():
+            deepest: FloatArray = np.max([inside_by(part, points) for part in region.parts], axis=0)
+            return deepest
+        case _:
+            return signed_distance(region, points)
+
+
+def outside_by(region: Region, points: FloatArray) -> FloatArray:
+    """Bound from below how far outside of a region points lie [rad]; negative says nothing."""
+    match region:
+        case MocRegion():
+            if not region.ranges:
+                return np.full_like(points[:, 0], np.pi)
+            # Coarser cells keep the table small; the slack covers what arccos loses near zero.
+            centres, reach = moc_cells(region if len(region.ranges) < 100 else degrade(region, 5))
+            to_cells: FloatArray = np.arccos(np.clip(points @ centres.T, -1.0, 1.0)) - reach - 1e-7
+            closest: FloatArray = to_cells.min(axis=1)
+            return closest
+        case Union():
+            nearest: FloatArray = np.min([outside_by(part, points) for part in region.parts], axis=0)
+            return nearest
+        case _:
+            return -signed_distance(region, points)
+
+
+def some_point(region: Region) -> FloatArray:
+    """Return a point of a region as a unit vector (3,)."""
+    match region:
+        case Point() | Circle():
+            return unit_vectors(region.ra, region.dec)
+        case Polygon():
+            return vertex_vectors(region)[0, 0]
+        case Range():
+            return unit_vectors(region.west + region.width / 2.0, (region.south + region.north) / 2.0)
+        case Union():
+            return some_point(region.parts[0])
+        case MocRegion():
+            return moc_cells(region)[0][0]
+
+
 def bounding_cap(region: Region) -> tuple[FloatArray, float]:
     """Return a cap around a region: its centre as a unit vector (3,) and its radius [rad]."""
     match region:
@@ -127,7 +174,7 @@ def _range_cap(box: Range) -> tuple[FloatArray, float]:
 
 
 def _range_reach(box: Range, centre: FloatArray) -> float:
-    """The farthest point is as far as the antipode is away from the box."""
+    # The farthest point is as far as the antipode is away from the box.
     return float(np.pi - max(0.0, -_range_distance(box, -centre[None])[0]))
 
 

@@ -27,29 +27,9 @@ from sky.regions import box_polygon
 _TOKEN = re.compile(r"[()]|[^\s(),]+")
 _MOC = re.compile(r"\s*(?:MOC\b\s*)?(?:s?\d+/[\s\d,/-]*)+\s*", re.IGNORECASE)
 _REFERENCE_POSITIONS = frozenset(
-    [
-        "GEOCENTER",
-        "BARYCENTER",
-        "HELIOCENTER",
-        "TOPOCENTER",
-        "LSR",
-        "LSRK",
-        "LSRD",
-        "GALACTIC_CENTER",
-        "LOCAL_GROUP_CENTER",
-        "MOON",
-        "EMBARYCENTER",
-        "MERCURY",
-        "VENUS",
-        "MARS",
-        "JUPITER",
-        "SATURN",
-        "URANUS",
-        "NEPTUNE",
-        "PLUTO",
-        "RELOCATABLE",
-        "UNKNOWNREFPOS",
-    ]
+    {"GEOCENTER", "BARYCENTER", "HELIOCENTER", "TOPOCENTER", "EMBARYCENTER", "RELOCATABLE", "UNKNOWNREFPOS"}
+    | {"LSR", "LSRK", "LSRD", "GALACTIC_CENTER", "LOCAL_GROUP_CENTER", "MOON", "MERCURY", "VENUS", "MARS"}
+    | {"JUPITER", "SATURN", "URANUS", "NEPTUNE", "PLUTO"}
 )
 _FLAVOURS = frozenset({"SPHERICAL2", "SPHERICAL", "UNITSPHERE"})
 _UNITS = {"DEG": 1.0, "ARCMIN": 1.0 / 60.0, "ARCSEC": 1.0 / 3600.0, "RAD": math.degrees(1.0)}
