@@ -1,0 +1,126 @@
+"""Which observation a file belongs to, whether it is the raw frame itself, and what it is called."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from instruments.errors import MappingRefused
+from instruments.headers import FileHeaders
+from sky.times import TimeError, parse_mjd
+
+_ARCHIVE_NAME = re.compile(
+    r"(?P<name>(?P<prefix>[A-Z0-9_]+)\.(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}))"
+    r"(?:\.t?fits)?(?:\.(?:Z|gz|fz))?\Z"
+)
+_SUFFIXES = re.compile(r"(?:\.(?:t?fits?|fts|mt|ffits|hdr))?(?:\.(?:Z|gz|fz|bz2))?\Z", re.IGNORECASE)
+_PIPEFILE = re.compile(r"r\.(?P<name>.+\.\d{3})(?:_.*)?")
+
+_PRODUCT_KEYS = (
+    "PRODCATG",
+    "ESO PRO CATG",
+    "PIPEFILE",
+    "PRODLVL",
+    "PROCSOFT",
+    "DATAMD5",
+    "IRAF-TLM",
+    "CCDPROC",
+)
+"""Keywords that pipelines and reduction software leave behind, and raw frames never have."""
+
+_REDUCTION_SOFTWARE = ("MIDAS", "IRAF", "IDL")
+"""Words in ORIGIN, or in the comment of SIMPLE, of files that reduction software wrote."""
+
+_DAY = 1.0
+"""Days by which the name of a raw frame may differ from its date."""
+
+
+def archive_name(text: str | None) -> str | None:
+    """Return the archive name in a text, without suffixes; None when it does not have that form.
+
+    The form is ``PREFIX.YYYY-MM-DDThh:mm:ss.sss``, with or without ``.fits``.
+    """
+    found = _ARCHIVE_NAME.match(text.strip()) if text else None
+    return found["name"] if found else None
+
+
+def archive_prefix(text: str | None) -> str | None:
+    """Return the prefix of an archive name."""
+    found = _ARCHIVE_NAME.match(text.strip()) if text else None
+    return found["prefix"] if found else None
+
+
+def stem(file_name: str) -> str:
+    """Return a file name or path without the suffixes of FITS and of compression."""
+    return _SUFFIXES.sub("", file_name)
+
+
+def is_processed(headers: FileHeaders) -> bool:
+    """Tell whether software has made this file from another, so that it is no raw frame.
+
+    Besides the keywords of pipelines counts what MIDAS, IRAF and IDL leave in files they wrote, and an
+    8-bit primary image: no detector of the observatory delivers one, but masks are kept that way with
+    the header of the frame they belong to.
+    """
+    if headers.get(*_PRODUCT_KEYS) is not None or headers.has("ESO PRO "):
+        return True
+    origin = str(headers.primary.get("ORIGIN", "")).upper()
+    written_by = headers.primary.comment("SIMPLE").upper()
+    if any(word in origin or f"WRITTEN BY {word}" in written_by for word in _REDUCTION_SOFTWARE):
+        return True
+    return bool(headers.hdus) and headers.hdus[0].is_image and headers.hdus[0].integer("BITPIX") == 8
+
+
+def dp_id(headers: FileHeaders) -> str | None:
+    """Return the id that the headers give this file, None when the archive mints one.
+
+    A raw frame is its ARCFILE. So is a Phase 3 product whose ARCFILE is its own file name; any other
+    product carries the ARCFILE of its raw frame, which it must not take.
+
+    Raises
+    ------
+    MappingRefused
+        "identity": a raw frame whose ARCFILE and date are more than a day apart.
+    """
+    name = archive_name(headers.text("ARCFILE"))
+    if name is None:
+        return None
+    if not is_processed(headers):
+        _check_date(name, headers)
+        return name
+    own = stem(headers.file_name).replace("_", ":")
+    return name if headers.get("PRODCATG") is not None and own == name.replace("_", ":") else None
+
+
+def _check_date(name: str, headers: FileHeaders) -> None:
+    for key in ("MJD-OBS", "DATE-OBS"):
+        value = headers.get(key)
+        if not isinstance(value, str | int | float):
+            continue
+        try:
+            apart = abs(parse_mjd(value) - parse_mjd(name.partition(".")[2]))
+        except TimeError:
+            continue
+        if apart > _DAY:
+            raise MappingRefused(
+                "identity",
+                f"ARCFILE {name} and {key} {value} are {apart:.0f} days apart; one of them is wrong",
+            )
+        return
+
+
+def observation_id(headers: FileHeaders, own_id: str | None) -> str:
+    """Return the id that all files of one observation share.
+
+    It is the archive name of the (first) raw frame, which products keep in ARCFILE, PIPEFILE or their
+    list of sources. Where no header names one, the file is an observation of its own.
+    """
+    pipefile = _PIPEFILE.match(headers.text("PIPEFILE") or "")
+    named = (
+        headers.text("ARCFILE"),
+        pipefile["name"] if pipefile else None,
+        headers.text("ESO PRO REC1 RAW1 NAME"),
+        headers.text("PROV1"),
+    )
+    found = next(filter(None, map(archive_name, named)), None)
+    return own_id or found or quote(stem(headers.path or headers.file_name) or "unnamed", safe="/:+,=@ ")

@@ -1,0 +1,152 @@
+"""When a file was observed: start, end and exposure time.
+
+The rules, which never fill in what the headers leave open:
+
+- MJD-OBS and DATE-OBS must agree within the coarser of the two; then the finer one counts. When they
+  contradict each other, neither does.
+- A date without a time of day says that the observation began on that day: ``t_min`` and ``t_max`` are
+  the bounds of the day.
+- The end is a keyword's, or start plus exposure time where that is one uninterrupted exposure.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from instruments.headers import FileHeaders
+from sky.times import TimeError, parse_mjd
+
+SECONDS_PER_DAY = 86_400.0
+
+LONGEST_EXPOSURE = 1e8
+"""Seconds (three years) beyond which an exposure time is a mistake."""
+
+LONGEST_SINGLE = 14_400.0
+"""Seconds up to which an exposure time is taken as one uninterrupted exposure."""
+
+TOLERANCE = 1.5
+"""Seconds by which two statements of one moment may differ."""
+
+_TIME_OF_DAY = re.compile(r"\s*(\d{1,2}):(\d{1,2}):(\d{1,2}(?:\.\d*)?)\s*\Z")
+_EXPOSURE_KEYS = ("TEXPTIME", "EXPTIME", "EXPOSURE")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time [MJD, UTC] known to some days."""
+
+    mjd: float
+    width: float = 0.0
+
+
+def time_columns(headers: FileHeaders) -> dict[str, float]:
+    """Return ``t_min``, ``t_max`` [MJD] and ``t_exptime`` [s], as far as the headers say."""
+    found: dict[str, float] = {}
+    exposure = exposure_time(headers)
+    if exposure is not None:
+        found["t_exptime"] = exposure
+    start = start_time(headers)
+    if start is None:
+        return found
+    found["t_min"] = start.mjd
+    end = _end(headers, start, exposure)
+    if end is not None:
+        found["t_max"] = end
+    return found
+
+
+def exposure_time(headers: FileHeaders) -> float | None:
+    """Return the exposure time [s]; a negative or absurd one counts as none."""
+    for key in _EXPOSURE_KEYS:
+        seconds = headers.number(key)
+        if seconds is None:
+            continue
+        if 0.0 <= seconds <= LONGEST_EXPOSURE:
+            return seconds
+        headers.warn(f"{key} {seconds:g} s cannot be an exposure time")
+    return None
+
+
+def start_time(headers: FileHeaders) -> Moment | None:
+    """Return when the observation began."""
+    dated = _dated(headers)
+    counted = _counted(headers, "MJD-OBS", "MJD-BEG", "EXPSTART")
+    if dated is None or counted is None:
+        return counted or dated
+    slack = max(dated.width, counted.width) + TOLERANCE / SECONDS_PER_DAY
+    low = min(dated.mjd, counted.mjd)
+    if max(dated.mjd, counted.mjd) - low > slack:
+        headers.warn(
+            f"DATE-OBS and MJD-OBS contradict each other (MJD {dated.mjd:.5f} and {counted.mjd:.5f})"
+        )
+        return None
+    return dated if dated.width < counted.width else counted
+
+
+def _counted(headers: FileHeaders, *keys: str) -> Moment | None:
+    for key in keys:
+        value = headers.number(key)
+        if value is None:
+            continue
+        try:
+            mjd = parse_mjd(value)
+        except TimeError:
+            headers.warn(f"{key} {value:g} is not the MJD of an observation")
+            continue
+        return Moment(mjd, 1.0 if mjd == math.floor(mjd) else 0.0)
+    return None
+
+
+def _dated(headers: FileHeaders) -> Moment | None:
+    for key in ("DATE-OBS", "DATE-BEG"):
+        text = headers.text(key)
+        if text is None:
+            continue
+        try:
+            mjd = parse_mjd(text)
+        except TimeError as error:
+            headers.warn(f"{key}: {error}")
+            continue
+        if ":" in text:
+            return Moment(mjd)
+        time_of_day = _TIME_OF_DAY.match(headers.text("TIME-OBS") or "")
+        if time_of_day is None:
+            return Moment(math.floor(mjd), 1.0)
+        hours, minutes, seconds = (float(part) for part in time_of_day.groups())
+        if hours < 24 and minutes < 60 and seconds < 61:
+            return Moment(math.floor(mjd) + ((hours * 60 + minutes) * 60 + seconds) / SECONDS_PER_DAY)
+        headers.warn(f"TIME-OBS {headers.text('TIME-OBS')} is not a time of day")
+        return Moment(math.floor(mjd), 1.0)
+    return None
+
+
+def _end(headers: FileHeaders, start: Moment, exposure: float | None) -> float | None:
+    said = end_time(headers)
+    if said is not None:
+        if said >= start.mjd:
+            return said
+        headers.warn("the observation ends before it begins; its end is left out")
+        return None
+    if start.width:
+        return start.mjd + start.width
+    combined = headers.number("NCOMBINE", "NEXP", "ESO PRO DATANCOM")
+    if exposure is None or exposure > LONGEST_SINGLE or (combined is not None and combined > 1):
+        return None
+    return start.mjd + exposure / SECONDS_PER_DAY
+
+
+def end_time(headers: FileHeaders, *more: str) -> float | None:
+    """Return the end that a keyword gives [MJD]: MJD-END, EXPEND, DATE-END, or one of ``more``."""
+    for key in ("MJD-END", "EXPEND", "DATE-END", *more):
+        value = headers.get(key)
+        if value is None or isinstance(value, bool):
+            continue
+        if isinstance(value, str) and ":" not in value:
+            continue
+        try:
+            return parse_mjd(value)
+        except TimeError as error:
+            headers.warn(f"{key}: {error}")
+    return None
