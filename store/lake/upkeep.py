@@ -104,12 +104,13 @@ def clean_logs(lake: Lake, floor: int, *, timeout: float = 60.0) -> int:
 
 def _spans(lake: Lake, floor: int) -> dict[str, Span]:
     """Return what must stay of each table's folder."""
-    spans: dict[str, Span] = {}
     newest = lake.version()
-    for version in range(min(max(floor, 0), newest), newest + 1):
+    floor = min(max(floor, 0), newest)
+    # A table that came after the floor is needed from its creation on.
+    spans = {pin.path: Span(pin.version, pin.version) for pin in lake.entry(floor).tables.values()}
+    for version in range(floor + 1, newest + 1):
         for pin in lake.entry(version).tables.values():
-            low = spans[pin.path].low if pin.path in spans else pin.version
-            spans[pin.path] = Span(min(low, pin.version), pin.version)
+            spans[pin.path] = Span(spans[pin.path].low if pin.path in spans else 0, pin.version)
     return spans
 
 
@@ -119,8 +120,10 @@ def _table_folders(root: Path) -> Iterator[Path]:
 
 
 def _delete_unneeded(log: Log, span: Span) -> int:
-    needed = set(log.files(span.low))
-    for version in range(span.low + 1, span.high + 1):
+    # An earlier clean-up may have gone further.
+    low = max(span.low, log.commits()[0])
+    needed = set(log.files(low))
+    for version in range(low + 1, span.high + 1):
         commit = log.commit(version)
         needed.update(commit.adds, commit.changes)
     present = {path.relative_to(log.table).as_posix(): path for path in log.table.rglob("*.parquet")}
