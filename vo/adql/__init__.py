@@ -8,9 +8,10 @@ import schemas
 from query import tree
 from vo.adql.errors import AdqlError, Code, Source
 from vo.adql.parser import parse
+from vo.adql.printer import to_adql
 from vo.adql.resolver import resolve
 
-__all__ = ["AdqlError", "Code", "check", "translate"]
+__all__ = ["AdqlError", "Code", "check", "to_adql", "translate"]
 
 
 def translate(

@@ -63,20 +63,16 @@ class RelationResolver(ConditionResolver):
         return _plain(tree.TableRef(alias, table), parts, table.by_name, table.name.lower())
 
     def _declared(self, node: syntax.TableName, name: str) -> schemas.Table:
-        quoted_wrong = False
         for table in self._candidates(node, name):
             own = (table.schema_name, table.local_name)[-len(node.parts) :]
             pairs = zip(node.parts, own, strict=True)
             if all(part.text == text for part, text in pairs if part.quoted):
                 return table
-            quoted_wrong = True
-        known = [table.name for table in self.declared]
-        hints = similar(name, known)
-        if quoted_wrong or not hints:
-            last = node.parts[-1].text.lower()
-            local = {table.local_name.lower(): table.name for table in self.declared}
-            hints = hints or tuple(local[found] for found in similar(last, local))
-        self.fail("unknown-table", node.at, f"no table {name}", [*hints, *self._similar_common(name)])
+        hints = similar(name, [table.name for table in self.declared])
+        if not hints:
+            local = {table.local_name: table.name for table in self.declared}
+            hints = tuple(local[found] for found in similar(node.parts[-1].text, local))
+        return self.fail("unknown-table", node.at, f"no table {name}", [*hints, *self._similar_common(name)])
 
     def _similar_common(self, name: str) -> tuple[str, ...]:
         return similar(name, [known.text for known, _ in self.common.values()])
