@@ -1,9 +1,11 @@
 """Coverage maps (MOC 2.0): from cells and regions, to ASCII, JSON and FITS, and back."""
 
+import io
 import json
 import re
 
 import numpy as np
+from astropy.io import fits
 
 from sky.forms import ORDER_29_CELLS, MocRegion, RegionError, normalise
 from sky.vectors import IntArray
@@ -122,3 +124,56 @@ def from_json(text: str) -> MocRegion:
             raise
         raise RegionError("syntax", "the text is not MOC JSON") from error
     return from_ranges(np.asarray(pairs, dtype=np.int64).reshape(-1, 2))
+
+
+def to_fits(moc: MocRegion) -> bytes:
+    """Write a MOC as a FITS file (MOC 2.0 section 4.3.1, NUNIQ: what every client reads)."""
+    by_order = cells_by_order(moc)
+    unique = [np.asarray(cells, np.int64) + (4 << (2 * order)) for order, cells in by_order.items()]
+    packed = np.concatenate([np.empty(0, np.int64), *unique])
+    table = fits.BinTableHDU.from_columns([fits.Column("UNIQ", "K", array=packed)])
+    cards = {
+        "MOCVERS": "2.0",
+        "MOCDIM": "SPACE",
+        "PIXTYPE": "HEALPIX",
+        "ORDERING": "NUNIQ",
+        "COORDSYS": "C",
+        "MOCORD_S": max(by_order, default=0),
+        "MOCORDER": max(by_order, default=0),
+    }
+    table.header.update(cards)
+    out = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(out)
+    return out.getvalue()
+
+
+def from_fits(content: bytes) -> MocRegion:
+    """Read a space MOC from a FITS file, as NUNIQ or as ranges.
+
+    Raises
+    ------
+    RegionError
+        If the file is not FITS, or holds no space MOC.
+    """
+    try:
+        with fits.open(io.BytesIO(content)) as file:
+            header, numbers = file[1].header, np.asarray(file[1].data.field(0), np.int64)
+    except (OSError, IndexError, AttributeError, TypeError, ValueError) as error:
+        raise RegionError("syntax", "the file is not a FITS MOC") from error
+    if str(header.get("MOCDIM", "SPACE")).strip() != "SPACE":
+        raise RegionError("unsupported", "only MOCs of space are regions")
+    if str(header.get("ORDERING", "NUNIQ")).strip() == "RANGE":
+        return _sound(numbers.reshape(-1, 2))
+    if (numbers < 4).any():
+        raise RegionError("out-of-range", "the MOC holds numbers that are no cells")
+    order = (np.frexp(numbers.astype(np.float64))[1] - 1) // 2 - 1
+    order = order - (numbers < (np.int64(4) << (2 * order)))
+    shift = 2 * (29 - order)
+    cells = numbers - (np.int64(4) << (2 * order))
+    return _sound(np.stack((cells << shift, (cells + 1) << shift), axis=1))
+
+
+def _sound(ranges: IntArray) -> MocRegion:
+    if len(ranges) and ((ranges < 0).any() or (ranges > ORDER_29_CELLS).any() or (ranges[:, 0] >= ranges[:, 1]).any()):
+        raise RegionError("out-of-range", "the MOC holds numbers that are no cells")
+    return from_ranges(ranges)

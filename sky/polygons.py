@@ -96,7 +96,16 @@ def signed_distances(edges: Edges, points: FloatArray) -> FloatArray:
     to_vertex: FloatArray = (x - edges.start[:, None, :, 0]) ** 2
     to_vertex = to_vertex + (y - edges.start[:, None, :, 1]) ** 2
     to_vertex += (z - edges.start[:, None, :, 2]) ** 2
-    return _signed(edges, side, to_edge, to_vertex)
+    result = _signed(edges, side, to_edge, to_vertex)
+    far = np.abs(result) > 2.8
+    return _opposite(edges, points, result, far) if far.any() else result
+
+
+def _opposite(edges: Edges, points: FloatArray, distances: FloatArray, far: BoolArray) -> FloatArray:
+    """Repair what chords, all near two, cannot tell: points opposite to a polygon's whole boundary."""
+    exact = angles(points[:, :, None, :], edges.start[:, None]).min(axis=2)
+    signs = np.where(beyond_hemisphere(edges), 1.0, -1.0)[:, None]
+    return np.where(far, signs * exact, distances)
 
 
 def _signed(edges: Edges, side: FloatArray, to_edge: FloatArray, to_vertex: FloatArray) -> FloatArray:

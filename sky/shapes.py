@@ -133,17 +133,19 @@ def outside_by(region: Region, points: FloatArray) -> FloatArray:
 
 def some_point(region: Region) -> FloatArray:
     """Return a point of a region as a unit vector (3,)."""
+    found: FloatArray
     match region:
         case Point() | Circle():
-            return unit_vectors(region.ra, region.dec)
+            found = unit_vectors(region.ra, region.dec)
         case Polygon():
-            return vertex_vectors(region)[0, 0]
+            found = vertex_vectors(region)[0, 0]
         case Range():
-            return unit_vectors(region.west + region.width / 2.0, (region.south + region.north) / 2.0)
+            found = unit_vectors(region.west + region.width / 2.0, (region.south + region.north) / 2.0)
         case Union():
-            return some_point(region.parts[0])
+            found = some_point(region.parts[0])
         case MocRegion():
-            return moc_cells(region)[0][0]
+            found = moc_cells(region)[0][0]
+    return found
 
 
 def bounding_cap(region: Region) -> tuple[FloatArray, float]:
