@@ -55,7 +55,11 @@ PLAIN = Table(
     columns=(Column(name="id", kind=Kind.LONG, required=True, indexed=True, std=True),),
 )
 HIDDEN = Table(
-    schema_name="secret", local_name="t", key=("id",), public=False, columns=(Column(name="id", kind=Kind.INT),)
+    schema_name="secret",
+    local_name="t",
+    key=("id",),
+    public=False,
+    columns=(Column(name="id", kind=Kind.INT),),
 )
 
 

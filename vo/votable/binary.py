@@ -110,7 +110,11 @@ def _add(row: _RowBuilder, column: Column, array: pa.Array) -> None:
 
 
 def _add_text(row: _RowBuilder, column: Column, array: pa.Array, *, wide: bool) -> None:
-    offsets, data = text_parts(plain_texts(column, array))
+    texts = plain_texts(column, array)
+    offsets, data = text_parts(texts)
+    if data.size and not data.min():
+        # A zero byte would end the text for readers that follow C.
+        offsets, data = text_parts(pc.replace_substring(texts, "\0", ""))
     if wide:
         offsets, data = _utf16(offsets, data)
         row.variable(np.diff(offsets) // 2, offsets, data)

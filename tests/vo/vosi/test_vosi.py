@@ -34,7 +34,11 @@ def test_one_table_is_found_in_any_case(client: Any, assert_valid: Check, name: 
 def test_a_column_says_type_unit_and_meaning(client: Any, assert_valid: Check) -> None:
     columns = assert_valid(client.get("/tap/tables/demo.Stars").content).findall("column")
     ra = next(column for column in columns if column.findtext("name") == "ra")
-    assert (ra.findtext("unit"), ra.findtext("ucd"), ra.findtext("dataType")) == ("deg", "pos.eq.ra", "double")
+    assert (ra.findtext("unit"), ra.findtext("ucd"), ra.findtext("dataType")) == (
+        "deg",
+        "pos.eq.ra",
+        "double",
+    )
     seen = next(column for column in columns if column.findtext("name") == "seen")
     assert dict(seen.find("dataType").attrib)["extendedType"] == "timestamp"
 
@@ -117,7 +121,9 @@ def test_cone_search_capabilities_name_each_table_with_positions(client: Any) ->
     from lxml import etree  # noqa: PLC0415 - only here
 
     document = etree.fromstring(client.get("/scs/capabilities").content)
-    urls = [node.findtext("interface/accessURL") for node in document if "ConeSearch" in node.get("standardID")]
+    urls = [
+        node.findtext("interface/accessURL") for node in document if "ConeSearch" in node.get("standardID")
+    ]
     assert urls == ["http://archive.example/base/scs/demo.Stars?"]
     kinds = [node.tag for node in document[0]]
     assert kinds == ["interface", "maxSR", "maxRecords", "verbosity", "testQuery"]
