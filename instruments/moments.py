@@ -131,10 +131,16 @@ def _end(headers: FileHeaders, start: Moment, exposure: float | None) -> float |
         return None
     if start.width:
         return start.mjd + start.width
-    combined = headers.number("NCOMBINE", "NEXP", "ESO PRO DATANCOM")
+    combined = headers.number("NCOMBINE")
     if exposure is None or exposure > LONGEST_SINGLE or (combined is not None and combined > 1):
         return None
     return start.mjd + exposure / SECONDS_PER_DAY
+
+
+def first_end(headers: FileHeaders, key: str) -> float | None:
+    """Return the end of a raw frame [MJD] from a keyword of its detector, if it follows the start in a day."""
+    start, end = start_time(headers), end_time(headers, key)
+    return end if start is not None and end is not None and 0.0 <= end - start.mjd < 1.0 else None
 
 
 def end_time(headers: FileHeaders, *more: str) -> float | None:
