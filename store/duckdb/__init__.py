@@ -1,0 +1,8 @@
+"""The embedded index: immutable generations on disk, read by any number of processes, plus a delta in memory."""
+
+from store.duckdb.engine import Limits
+from store.duckdb.follower import Follower, Policy
+from store.duckdb.generation import build_generation
+from store.duckdb.index import DuckIndex
+
+__all__ = ["DuckIndex", "Follower", "Limits", "Policy", "build_generation"]

@@ -1,0 +1,241 @@
+"""Geometry as SQL.
+
+Positions and cones become arithmetic on unit vectors: a point lies in a cone when the chord between the two is
+no longer than the cone's. Everything else goes to ``sky.relations`` through the functions of ``udf``, regions
+being passed as STC-S text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+from query import tree
+from schemas import Kind
+from sky.healpix import unit_vectors
+from sky.regions import Circle, Point, Polygon, Region, centroid
+from sky.regions import area as area_of
+from sky.text import to_stcs
+from store import planner
+from store.duckdb.compiler.literals import double, text
+from store.duckdb.compiler.scope import Scope
+from store.duckdb.layout import X, Y, Z
+from store.port import QueryRejected
+
+RIM = math.radians(5e-11)
+"""Half of the band around a boundary in which points count as on it, as in ``sky.relations`` [rad]."""
+
+Triple = tuple[str, str, str]
+
+
+class Geometry:
+    """Writes geometric values; what they are made of is written by ``value``."""
+
+    def __init__(self, scope: Scope, value: Callable[[tree.Expression], str]) -> None:
+        self._scope = scope
+        self._value = value
+
+    def holds(self, node: tree.Contains | tree.Intersects) -> str:
+        """Return the SQL of a spatial relation as a condition."""
+        if isinstance(node, tree.Intersects):
+            return self._meets(node.left, node.right)
+        return self._contains(node.inner, node.outer)
+
+    def value(self, node: tree.Expression) -> str:
+        """Return the SQL of a geometry, or of a number that is measured on one."""
+        match node:
+            case tree.Distance():
+                return self._distance(node)
+            case tree.Area():
+                if isinstance(node.operand, tree.RegionLiteral):
+                    return double(area_of(node.operand.region))
+                return f"sky_area({self.region(node.operand)})"
+            case tree.Coordinate():
+                return self.coordinates(node.operand)[node.axis - 1]
+            case tree.PointOf() | tree.Centroid():
+                return _array(*self.coordinates(node))
+            case tree.CircleOf():
+                return _array(*self.coordinates(node.centre), f"CAST({self._value(node.radius)} AS DOUBLE)")
+            case tree.PolygonOf():
+                numbers = [part for vertex in node.vertices for part in self.coordinates(vertex)]
+                missing = " OR ".join(f"{number} IS NULL" for number in numbers)
+                return f"CASE WHEN NOT ({missing}) THEN [{', '.join(numbers)}] END"
+            case tree.RegionLiteral():
+                return _constant(node.region)
+            case tree.RegionOf():
+                return self._value(node.text)
+            case _:
+                raise QueryRejected(f"{type(node).__name__} cannot stand here")
+
+    def coordinates(self, node: tree.Expression) -> tuple[str, str]:
+        """Return the SQL of a point's two coordinates in degrees."""
+        match node:
+            case tree.PointOf():
+                return self._degrees(node.ra), self._degrees(node.dec)
+            case tree.RegionLiteral(region=Point() as point):
+                return double(point.ra), double(point.dec)
+            case tree.Centroid(operand=tree.RegionLiteral() as constant):
+                point = centroid(constant.region)
+                return double(point.ra), double(point.dec)
+            case tree.Centroid(operand=tree.CircleOf() as circle):
+                return self.coordinates(circle.centre)
+            case tree.Centroid(operand=operand) if operand.kind is Kind.POINT:
+                return self.coordinates(operand)
+            case tree.Centroid():
+                sql = f"sky_centre({self.region(node.operand)})"
+            case tree.Column(kind=Kind.POINT | Kind.CIRCLE):
+                sql = self._value(node)
+            case _:
+                raise QueryRejected("a point is needed here")
+        return f"{sql}[1]", f"{sql}[2]"
+
+    def region(self, node: tree.Expression) -> str:
+        """Return the SQL of a geometry's STC-S text; NULL when a part of it is."""
+        match node:
+            case tree.RegionLiteral():
+                return text(to_stcs(node.region))
+            case tree.RegionOf():
+                return self._value(node.text)
+            case tree.CircleOf():
+                parts = [*self.coordinates(node.centre), self._degrees(node.radius)]
+                return _spelled("CIRCLE", parts)
+            case tree.PolygonOf():
+                return _spelled(
+                    "POLYGON", [part for vertex in node.vertices for part in self.coordinates(vertex)]
+                )
+            case tree.Column(kind=Kind.REGION):
+                return self._value(node)
+            case tree.Column(kind=Kind.CIRCLE):
+                sql = self._value(node)
+                return _spelled("CIRCLE", [f"{sql}[{place}]" for place in (1, 2, 3)])
+            case tree.Column(kind=Kind.POLYGON):
+                return f"('POLYGON ICRS ' || array_to_string({self._value(node)}, ' '))"
+            case _:
+                return _spelled("POSITION", [*self.coordinates(node)])
+
+    def compared(self, node: tree.Comparison) -> str | None:
+        """Return the SQL of a distance compared with a constant: the test of a cone, or its opposite."""
+        turned: dict[tree.Operator, tree.Operator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+        distance, limit, operator = node.left, node.right, node.operator
+        if isinstance(limit, tree.Distance):
+            distance, limit, operator = limit, distance, turned.get(operator, operator)
+        if (
+            not isinstance(distance, tree.Distance)
+            or not isinstance(limit, tree.Literal)
+            or operator not in turned
+        ):
+            return None
+        if not isinstance(limit.value, int | float) or not 0 <= limit.value <= 180:
+            return None
+        closed = operator in ("<=", ">")
+        chord = _chord2(self._vector(distance.left), self._vector(distance.right))
+        bound = double(_bound(float(limit.value), closed=closed))
+        return f"({chord} {operator} {bound})"
+
+    def _contains(self, inner: tree.Expression, outer: tree.Expression) -> str:
+        if inner.kind is Kind.POINT or _is_point(inner):
+            return self._point_in(inner, outer)
+        if isinstance(outer, tree.RegionLiteral):
+            return f"sky_within({self.region(inner)}, {self.region(outer)})"
+        if isinstance(inner, tree.RegionLiteral):
+            return f"sky_holds({self.region(outer)}, {self.region(inner)})"
+        return f"sky_contains({self.region(outer)}, {self.region(inner)})"
+
+    def _point_in(self, point: tree.Expression, outer: tree.Expression) -> str:
+        if isinstance(outer, tree.RegionLiteral) and isinstance(outer.region, Circle):
+            circle = outer.region
+            centre = _constant_vector(Point(circle.ra, circle.dec))
+            bound = double(_bound(circle.radius, closed=True))
+            return f"({_chord2(self._vector(point), centre)} <= {bound})"
+        if isinstance(outer, tree.RegionLiteral):
+            ra, dec = self.coordinates(point)
+            return f"sky_in({ra}, {dec}, {self.region(outer)})"
+        if isinstance(outer, tree.CircleOf):
+            chord = _chord2(self._vector(point), self._vector(outer.centre))
+            return f"({chord} <= {self._bound_of(outer.radius)})"
+        ra, dec = self.coordinates(point)
+        return f"sky_point_in({ra}, {dec}, {self.region(outer)})"
+
+    def _meets(self, left: tree.Expression, right: tree.Expression) -> str:
+        for one, other in ((left, right), (right, left)):
+            if one.kind is Kind.POINT or _is_point(one):
+                return self._point_in(one, other)
+        for one, other in ((left, right), (right, left)):
+            if isinstance(other, tree.RegionLiteral):
+                return f"sky_meets({self.region(one)}, {self.region(other)})"
+        return f"sky_intersects({self.region(left)}, {self.region(right)})"
+
+    def _distance(self, node: tree.Distance) -> str:
+        left, right = self._vector(node.left), self._vector(node.right)
+        near, far = _chord2(left, right), _chord2(left, right, "+")
+        # The arc sine loses digits towards half a turn, so the longer half is measured from the other end.
+        return (
+            f"CASE WHEN {near} <= 2 THEN degrees(2 * asin(least(1.0::DOUBLE, sqrt({near}) / 2))) "
+            f"ELSE 180 - degrees(2 * asin(least(1.0::DOUBLE, sqrt({far}) / 2))) END"
+        )
+
+    def _bound_of(self, radius: tree.Expression) -> str:
+        if isinstance(radius, tree.Literal) and isinstance(radius.value, int | float):
+            inside = 0 <= radius.value <= 180
+            return double(_bound(float(radius.value), closed=True) if inside else math.nan)
+        sql = self._degrees(radius)
+        half = f"sin(radians({sql}) / 2)"
+        return f"CASE WHEN {sql} BETWEEN 0 AND 180 THEN pow(2 * {half} + {double(RIM)}, 2) END"
+
+    def _vector(self, node: tree.Expression) -> Triple:
+        alias = planner.position_of(node, self._scope.tables)
+        if alias is not None:
+            sql = self._scope.relation(alias).sql
+            return f"{sql}.{X}", f"{sql}.{Y}", f"{sql}.{Z}"
+        constant = planner.constant_point(node)
+        if constant is not None:
+            return _constant_vector(constant)
+        ra, dec = (f"radians({part})" for part in self.coordinates(node))
+        return f"(cos({dec}) * cos({ra}))", f"(cos({dec}) * sin({ra}))", f"sin({dec})"
+
+    def _degrees(self, node: tree.Expression) -> str:
+        return f"CAST({self._value(node)} AS DOUBLE)"
+
+
+def _is_point(node: tree.Expression) -> bool:
+    return isinstance(node, tree.RegionLiteral) and isinstance(node.region, Point)
+
+
+def _bound(radius: float, *, closed: bool) -> float:
+    """Return the squared chord up to which points are in a cone of ``radius`` degrees."""
+    chord = 2.0 * math.sin(math.radians(radius) / 2.0)
+    return (chord + RIM) ** 2 if closed else chord**2
+
+
+def _constant_vector(point: Point) -> Triple:
+    x, y, z = unit_vectors(point.ra, point.dec).tolist()
+    return double(x), double(y), double(z)
+
+
+def _chord2(left: Triple, right: Triple, sign: Literal["-", "+"] = "-") -> str:
+    steps = [f"({one} {sign} {other})" for one, other in zip(left, right, strict=True)]
+    return "(" + " + ".join(f"{step} * {step}" for step in steps) + ")"
+
+
+def _array(*numbers: str) -> str:
+    missing = " OR ".join(f"{number} IS NULL" for number in numbers)
+    return f"CASE WHEN NOT ({missing}) THEN array_value({', '.join(numbers)}) END"
+
+
+def _spelled(shape: str, numbers: list[str]) -> str:
+    return (
+        f"('{shape} ICRS ' || " + " || ' ' || ".join(f"CAST({number} AS VARCHAR)" for number in numbers) + ")"
+    )
+
+
+def _constant(region: Region) -> str:
+    match region:
+        case Point():
+            return _array(double(region.ra), double(region.dec))
+        case Circle():
+            return _array(double(region.ra), double(region.dec), double(region.radius))
+        case Polygon():
+            return f"[{', '.join(double(part) for vertex in region.vertices for part in vertex)}]"
+        case _:
+            return text(to_stcs(region))

@@ -1,0 +1,48 @@
+"""Constants as SQL."""
+
+from __future__ import annotations
+
+import math
+
+from query import tree
+from schemas import Kind
+from store.duckdb.layout import sql_type
+from store.port import QueryRejected
+
+
+def literal(node: tree.Literal) -> str:
+    """Return the SQL of a constant."""
+    value, kind = node.value, node.kind
+    if value is None:
+        return f"CAST(NULL AS {sql_type(kind)})"
+    if kind is Kind.TIMESTAMP and isinstance(value, int):
+        return f"make_timestamp({_whole(value)}::BIGINT)"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, float) or kind in (Kind.DOUBLE, Kind.FLOAT):
+        return double(float(value))
+    return f"{_whole(value)}::{sql_type(kind)}" if kind.is_integer else _whole(value)
+
+
+def double(value: float) -> str:
+    """Return a number as DOUBLE; NULL when it is not finite."""
+    return f"({value!r}::DOUBLE)" if math.isfinite(value) else "CAST(NULL AS DOUBLE)"
+
+
+def text(value: str) -> str:
+    """Return a text between quotes; inside them the engine gives a meaning only to the quote."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise QueryRejected("a text holds half of a character") from None
+    if "\0" in value:
+        return "(" + " || chr(0) || ".join(text(part) for part in value.split("\0")) + ")"
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _whole(value: int) -> str:
+    if not -(2**63) <= value < 2**63:
+        raise QueryRejected(f"the number {value} does not fit into 64 bits")
+    return str(value) if value >= 0 else f"({value})"

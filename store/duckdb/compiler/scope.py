@@ -1,0 +1,68 @@
+"""What the names of a query mean in the SQL that is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import schemas
+from query import tree
+from store.port import QueryRejected
+
+
+@dataclass(frozen=True)
+class Named:
+    """A relation in FROM: its SQL alias, the SQL names of its columns, and the table it is, if any."""
+
+    sql: str
+    columns: Mapping[str, str]
+    table: schemas.Table | None = None
+
+    def column(self, name: str) -> str:
+        """Return the SQL of a column."""
+        found = self.columns.get(name) or self.columns.get(name.lower())
+        if found is None:
+            raise QueryRejected(f"there is no column {name}")
+        return f"{self.sql}.{found}"
+
+
+class Scope:
+    """All relations of a query by their alias, which is unique in it."""
+
+    def __init__(self, query: tree.Query, stored: Callable[[schemas.Table], Mapping[str, str]]) -> None:
+        named = {
+            name: part
+            for node in tree.walk(query)
+            if isinstance(node, tree.With)
+            for name, part in node.named
+        }
+        self.queries: Mapping[str, str] = {name: f"q{number}" for number, name in enumerate(named)}
+        self.used: dict[str, set[str]] = {}
+        self._relations: dict[str, Named] = {}
+        for node in tree.walk(query):
+            sql = f"a{len(self._relations)}"
+            match node:
+                case tree.TableRef():
+                    self._relations[node.alias] = Named(sql, stored(node.table), node.table)
+                case tree.Derived():
+                    self._relations[node.alias] = Named(sql, outputs(node.query))
+                case tree.CteRef():
+                    self._relations[node.alias] = Named(sql, outputs(named[node.name]))
+                case tree.Column():
+                    self.used.setdefault(node.alias, set()).add(node.name.lower())
+        self.tables = {alias: r.table for alias, r in self._relations.items() if r.table is not None}
+
+    def relation(self, alias: str) -> Named:
+        """Return the relation of that alias."""
+        return self._relations[alias]
+
+    def column(self, column: tree.Column) -> str:
+        """Return the SQL of a column reference; alias '' names an output of a set operation."""
+        if not column.alias:
+            raise QueryRejected(f"{column.name} can stand only in ORDER BY here")
+        return self._relations[column.alias].column(column.name)
+
+
+def outputs(query: tree.Query) -> Mapping[str, str]:
+    """Name the columns of a sub-query."""
+    return {column.name: f"o{place}" for place, column in enumerate(query.columns)}

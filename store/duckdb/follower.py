@@ -1,0 +1,200 @@
+"""The one process that writes generations."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import schemas
+from store.duckdb.generation import build_generation, remove_drafts
+from store.duckdb.index import most_delta
+from store.duckdb.layout import IN_USE, BadGenerationError, Manifest, generations
+from store.duckdb.wanted import answered, is_wanted
+from store.lake import Lake
+
+LOG = logging.getLogger(__name__)
+
+LEASE = "follower"
+"""Name of the file below the index folder that is locked by the one follower."""
+
+KEPT = 2
+"""Newest generations that are never removed."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When to fold the delta into a new generation.
+
+    At once when it grew beyond its bound or a reader asks; after ``quiet`` seconds without a new version when it
+    has ``least_rows`` more rows or is ``least_versions`` versions behind. A failed build is tried again after
+    ``pause`` seconds.
+    """
+
+    quiet: float = 30.0
+    least_rows: int = 1_000
+    least_versions: int = 50
+    pause: float = 5.0
+
+
+class Follower:
+    """Writes generations below an index folder for as long as it holds the folder's lease."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        folder: Path,
+        *,
+        policy: Policy | None = None,
+        threads: int = 2,
+        memory_limit: str = "2GB",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lake = lake
+        self._folder = folder
+        self._policy = policy or Policy()
+        self._resources = (threads, memory_limit)
+        self._clock = clock
+        self._lease: int | None = None
+        self._last: tuple[int, float] = (-1, clock())
+
+    def step(self) -> int | None:
+        """Do what is due now; return the version of the generation that was written, if one was."""
+        if not self._hold_lease():
+            return None
+        self._set_bad_ones_aside()
+        reason = self._due()
+        if reason is None:
+            return None
+        LOG.info("writing a generation: %s", reason)
+        return self.rebuild()
+
+    def rebuild(self) -> int:
+        """Write the generation of the newest version from a snapshot of the lake, whatever there is.
+
+        Raises
+        ------
+        RuntimeError
+            When another process holds the lease.
+        LakeError, OSError
+            When the lake cannot be read or the folder not be written.
+        """
+        if not self._hold_lease():
+            raise RuntimeError("another process is writing generations")
+        answered(self._folder)
+        version = self._lake.version()
+        threads, memory = self._resources
+        started = self._clock()
+        build_generation(self._lake, version, self._folder, threads=threads, memory_limit=memory)
+        LOG.info("generation %d written in %.1f s", version, self._clock() - started)
+        self._remove_old()
+        return version
+
+    def run_forever(self, stop: threading.Event, *, poll: float = 0.5) -> None:
+        """Step until told to stop; a failure is logged and tried again."""
+        while not stop.is_set():
+            pause = poll
+            try:
+                self.step()
+            except Exception:
+                LOG.exception("writing a generation failed; trying again in %.0f s", self._policy.pause)
+                pause = self._policy.pause
+            stop.wait(pause)
+        self.close()
+
+    def close(self) -> None:
+        """Give the lease back."""
+        if self._lease is not None:
+            os.close(self._lease)
+            self._lease = None
+
+    def _hold_lease(self) -> bool:
+        if self._lease is not None:
+            return True
+        self._folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self._folder / LEASE, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self._lease = handle
+        remove_drafts(self._folder)
+        return True
+
+    def _set_bad_ones_aside(self) -> None:
+        newest = self._lake.version()
+        for version, folder in generations(self._folder):
+            try:
+                Manifest.read(folder)
+                if version > newest:
+                    raise BadGenerationError(f"{version} is newer than the lake, which is at {newest}")
+            except BadGenerationError as error:
+                LOG.warning("a generation cannot be read and is written again: %s", error)
+                _remove(folder)
+
+    def _due(self) -> str | None:
+        """Say why a generation is due now."""
+        found = generations(self._folder)
+        if not found:
+            return "there is none"
+        newest, version = found[-1][0], self._lake.version()
+        if version <= newest:
+            answered(self._folder)
+            return None
+        grown, rows = self._growth(newest, version)
+        if grown > most_delta(rows):
+            return f"{grown} more rows"
+        if is_wanted(self._folder):
+            return "a reader asks for it"
+        now = self._clock()
+        if version != self._last[0]:
+            self._last = (version, now)
+        quiet = now - self._last[1] >= self._policy.quiet
+        behind = version - newest
+        if quiet and (grown >= self._policy.least_rows or behind >= self._policy.least_versions):
+            return f"{grown} more rows in {behind} versions"
+        return None
+
+    def _growth(self, old: int, new: int) -> tuple[int, int]:
+        """Return by how many rows tables grew, and how many rows there were."""
+        grown = total = 0
+        before = {table.name: table for table in self._lake.schemas(old) if _is_indexed(table)}
+        for table in self._lake.schemas(new):
+            if _is_indexed(table):
+                was = self._lake.row_count(table.name, old) if table.name in before else 0
+                grown += max(0, self._lake.row_count(table.name, new) - was)
+                total += was
+        return grown, total
+
+    def _remove_old(self) -> None:
+        for _, folder in generations(self._folder)[:-KEPT]:
+            _remove_unused(folder)
+
+
+def _is_indexed(table: schemas.Table) -> bool:
+    return table.indexed and not table.virtual
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove a generation that no process reads."""
+    try:
+        with (folder / IN_USE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Still locked: a reader that waits for it finds the folder gone.
+            _remove(folder)
+    except BlockingIOError:
+        return
+
+
+def _remove(folder: Path) -> None:
+    gone = folder.with_name(f"gone-{folder.name}")
+    shutil.rmtree(gone, ignore_errors=True)
+    folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)

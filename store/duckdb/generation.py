@@ -1,0 +1,188 @@
+"""Write a generation: all indexed tables of the lake at one version, sorted for the sky."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+import schemas
+from schemas.arrow import BORDER, HEALPIX, INNER
+from sky.footprints import Footprints
+from store.duckdb.layout import DATABASE, IN_USE, ROW, Manifest, StoredTable, generations, stored_table
+from store.duckdb.rows import stored_rows
+from store.spherical import CoverIndex, PositionIndex, ShapeStore
+from store.spherical.shapes import joined
+
+IntArray = NDArray[np.int64]
+
+
+class Source(Protocol):
+    """The lake as a generation needs it."""
+
+    def schemas(self, version: int | None = None) -> schemas.Schemas:
+        """Return the declarations in force at a version."""
+        ...
+
+    def batches(self, table: str, version: int | None = None) -> Iterable[pa.RecordBatch]:
+        """Read a table's rows at a version, with the lake's own columns."""
+        ...
+
+
+def build_generation(
+    source: Source, version: int, folder: Path, *, threads: int = 2, memory_limit: str = "2GB"
+) -> Path:
+    """Write the generation of a version below the index folder and return its own folder.
+
+    It is written beside and renamed when it is complete, so that a half-written one is never seen.
+    """
+    target = folder / str(version)
+    if target.exists():
+        return target
+    draft = folder / f"draft-{os.getpid()}"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        tables = _write_tables(source, version, draft, threads, memory_limit)
+        Manifest(version, tuple(tables)).write(draft)
+        (draft / IN_USE).touch()
+        _flush(draft)
+        draft.rename(target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    _flush_folder(folder)
+    return target
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what interrupted builds and removals left; only for who holds the follower's lease."""
+    for pattern in ("draft-*", "gone-*"):
+        for left in folder.glob(pattern):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def newest(folder: Path) -> tuple[int, Path] | None:
+    """Return version and folder of the newest generation."""
+    found = generations(folder)
+    return found[-1] if found else None
+
+
+def _write_tables(source: Source, version: int, draft: Path, threads: int, memory: str) -> list[StoredTable]:
+    spill = draft / "spill"
+    config = {"threads": threads, "memory_limit": memory, "temp_directory": str(spill)}
+    declared = [table for table in source.schemas(version) if table.indexed and not table.virtual]
+    with duckdb.connect(str(draft / DATABASE), config=config) as database:
+        written = [
+            _write_table(source, version, draft, database, stored_table(table, number), table)
+            for number, table in enumerate(declared)
+        ]
+        database.execute("CHECKPOINT")
+    shutil.rmtree(spill, ignore_errors=True)
+    return written
+
+
+def _write_table(
+    source: Source,
+    version: int,
+    draft: Path,
+    database: duckdb.DuckDBPyConnection,
+    stored: StoredTable,
+    table: schemas.Table,
+) -> StoredTable:
+    sky = _SkyColumns(table)
+    rows = stored_rows(stored, sky.watch(source.batches(table.name, version)), extra=(HEALPIX, _SEQUENCE))
+    cell = f"coalesce({HEALPIX}, -1)"
+    order = [cell] if table.position else []
+    order += [stored.by_name[name.lower()].stored_as for name in table.key]
+    database.register("incoming", rows)
+    # The engine sorts on disk where memory is short; the row number is the place in that order.
+    database.execute(
+        f"CREATE TABLE {stored.stored_as} AS SELECT *, row_number() OVER () - 1 AS {ROW} "  # noqa: S608
+        f"FROM (SELECT * FROM incoming ORDER BY {', '.join(order)})"
+    )
+    database.unregister("incoming")
+    placed = database.execute(
+        f"SELECT {_SEQUENCE}, {cell} AS {HEALPIX} FROM {stored.stored_as} ORDER BY {ROW}"
+    ).fetchnumpy()  # noqa: S608
+    sky.write(draft / stored.stored_as, placed[_SEQUENCE], placed[HEALPIX])
+    for name in (_SEQUENCE, HEALPIX):
+        database.execute(f"ALTER TABLE {stored.stored_as} DROP COLUMN {name}")
+    return replace(stored, rows=len(placed[_SEQUENCE]))
+
+
+_SEQUENCE = "_sequence"
+"""Place of a row in the stream that the lake delivered."""
+
+
+@dataclass
+class _SkyColumns:
+    """Keeps what the spherical index needs of rows that stream by."""
+
+    table: schemas.Table
+    count: int = 0
+    positions: list[NDArray[np.float64]] = field(default_factory=list)
+    shapes: list[ShapeStore] = field(default_factory=list)
+    inner: list[pa.Array] = field(default_factory=list)
+    border: list[pa.Array] = field(default_factory=list)
+
+    def watch(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Pass batches on with the columns that sorting needs."""
+        for batch in batches:
+            extra = {_SEQUENCE: pa.array(np.arange(self.count, self.count + batch.num_rows, dtype=np.int64))}
+            if self.table.position is None:
+                extra[HEALPIX] = pa.nulls(batch.num_rows, pa.int64())
+            else:
+                ra, dec = (as_floats(batch.column(name)) for name in self.table.position)
+                self.positions.append(np.stack((ra, dec)))
+            if self.table.region is not None:
+                self.shapes.append(ShapeStore.of(Footprints.from_text(batch.column(self.table.region))))
+                self.inner.append(batch.column(INNER))
+                self.border.append(batch.column(BORDER))
+            self.count += batch.num_rows
+            for name, values in extra.items():
+                batch = batch.append_column(name, values)  # noqa: PLW2901 - each step makes a new batch
+            yield batch
+
+    def write(self, stem: Path, sequence: IntArray, cells: IntArray) -> None:
+        """Write the spherical index of rows that now stand in the order ``sequence``."""
+        if self.table.position is not None:
+            ra, dec = np.concatenate(self.positions, axis=1)[:, sequence] if self.count else np.empty((2, 0))
+            PositionIndex(np.asarray(cells, np.int64), ra, dec).save(stem)
+        if self.table.region is not None:
+            joined(self.shapes).reordered(sequence).save(stem)
+            lists = pa.list_(pa.int64())
+            cover = CoverIndex.from_lists(
+                pa.chunked_array(self.inner, lists), pa.chunked_array(self.border, lists)
+            )
+            place = np.empty(self.count, np.int64)
+            place[sequence] = np.arange(self.count)
+            cover.renumbered(place).save(stem)
+
+
+def as_floats(column: pa.Array) -> NDArray[np.float64]:
+    """Return a column as doubles, NULL as NaN."""
+    return np.asarray(pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False))
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    _flush_folder(folder)
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,152 @@
+"""What a generation on disk looks like, and how declared columns are named and typed in the engine.
+
+A generation is a folder ``<index>/<version>`` that never changes once it has this name::
+
+    manifest.json      what is in it (:class:`Manifest`)
+    index.duckdb       a table per indexed table, opened read-only
+    t3.cell.npy …      the spherical index of a table with positions or footprints
+    in-use             locked (shared) by every process that reads it
+
+Names in the engine are made here and nowhere else: tables ``t0``, columns ``c0``; no declared name reaches SQL.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import schemas
+from schemas import Kind
+
+FORMAT = 1
+"""Version of the layout; a generation of another one is rebuilt."""
+
+MANIFEST = "manifest.json"
+DATABASE = "index.duckdb"
+IN_USE = "in-use"
+
+ROW, X, Y, Z = "_row", "_x", "_y", "_z"
+"""Columns beside the declared ones: row number, unit vector of the position."""
+
+_SQL_TYPES: Mapping[Kind, str] = {
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.SHORT: "SMALLINT",
+    Kind.INT: "INTEGER",
+    Kind.LONG: "BIGINT",
+    Kind.FLOAT: "FLOAT",
+    Kind.DOUBLE: "DOUBLE",
+    Kind.TEXT: "VARCHAR",
+    Kind.TIMESTAMP: "TIMESTAMP",
+    Kind.POINT: "DOUBLE[2]",
+    Kind.CIRCLE: "DOUBLE[3]",
+    Kind.POLYGON: "DOUBLE[]",
+    Kind.REGION: "VARCHAR",
+}
+
+
+def sql_type(kind: Kind, *, array: bool = False) -> str:
+    """Return the engine's type for a kind."""
+    return f"{_SQL_TYPES[kind]}[]" if array else _SQL_TYPES[kind]
+
+
+class BadGenerationError(Exception):
+    """A generation's folder cannot be read, or is of another format."""
+
+
+@dataclass(frozen=True)
+class StoredColumn:
+    """A declared column as a generation stores it."""
+
+    name: str
+    kind: str
+    array: bool
+    stored_as: str
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A table as a generation stores it."""
+
+    name: str
+    stored_as: str
+    rows: int
+    key: tuple[str, ...]
+    position: tuple[str, str] | None
+    region: str | None
+    columns: tuple[StoredColumn, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, StoredColumn]:
+        """Columns by lower-case name."""
+        return {column.name.lower(): column for column in self.columns}
+
+    def holds(self, table: schemas.Table) -> bool:
+        """Whether rows of a declaration fit here: the same but for columns that were added or dropped."""
+        same = (self.key, self.position, self.region) == (table.key, table.position, table.region)
+        return same and all(
+            (stored.kind, stored.array) == (column.kind.value, column.array is not None)
+            for name, stored in self.by_name.items()
+            if (column := table.by_name.get(name)) is not None
+        )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a generation holds: the rows of all indexed tables at one lake version."""
+
+    version: int
+    tables: tuple[StoredTable, ...]
+    format: int = FORMAT
+
+    @cached_property
+    def by_name(self) -> Mapping[str, StoredTable]:
+        """Tables by lower-case name."""
+        return {table.name.lower(): table for table in self.tables}
+
+    def write(self, folder: Path) -> None:
+        """Write it into a generation's folder."""
+        (folder / MANIFEST).write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read a generation's manifest.
+
+        Raises
+        ------
+        BadGenerationError
+            When it is missing, damaged or of another format.
+        """
+        try:
+            data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            if data["format"] != FORMAT:
+                raise BadGenerationError(f"{folder.name}: format {data['format']}, not {FORMAT}")
+            return cls(data["version"], tuple(_stored_table(table) for table in data["tables"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadGenerationError(f"{folder.name}: {error}") from error
+
+
+def _stored_table(data: dict[str, object]) -> StoredTable:
+    position = data["position"]
+    columns = tuple(StoredColumn(**column) for column in data["columns"])  # type: ignore[attr-defined]
+    fixed = {"columns": columns, "key": tuple(data["key"]), "position": tuple(position) if position else None}  # type: ignore[call-overload]
+    return StoredTable(**(data | fixed))  # type: ignore[arg-type]
+
+
+def stored_table(table: schemas.Table, number: int, rows: int = 0) -> StoredTable:
+    """Choose the engine's names for a declared table."""
+    columns = tuple(
+        StoredColumn(column.name, column.kind.value, column.array is not None, f"c{place}")
+        for place, column in enumerate(table.columns)
+    )
+    return StoredTable(table.name, f"t{number}", rows, table.key, table.position, table.region, columns)
+
+
+def generations(folder: Path) -> list[tuple[int, Path]]:
+    """List the finished generations below the index folder, oldest first."""
+    if not folder.is_dir():
+        return []
+    found = [(int(entry.name), entry) for entry in folder.iterdir() if entry.name.isdigit()]
+    return sorted(found)

@@ -1,0 +1,149 @@
+"""Queries at one version of the index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+import schemas
+from query import tree
+from schemas.arrow import arrow_schema
+from store.duckdb.compiler import Compiled, compile_query
+from store.duckdb.engine import Watchdog, failure
+from store.duckdb.selection import Selection, select
+from store.duckdb.served import served_conditions
+from store.duckdb.state import State
+from store.duckdb.tables import StateTables
+from store.planner import Narrowing, narrowings
+from store.port import Answer, Site
+
+BATCH_ROWS = 16_384
+"""Rows of one Arrow batch of an answer."""
+
+_WATCHDOG = Watchdog()
+
+
+class DuckSnapshot:
+    """One version; any number of threads may run queries on it."""
+
+    def __init__(
+        self,
+        state: State,
+        site: Site,
+        open_cursor: Callable[[], tuple[duckdb.DuckDBPyConnection, Callable[[], None]]],
+    ) -> None:
+        self._state = state
+        self._site = site
+        self._open_cursor = open_cursor
+
+    @property
+    def version(self) -> int:
+        """The lake version."""
+        return self._state.version
+
+    @property
+    def schemas(self) -> schemas.Schemas:
+        """The declarations in force at that version."""
+        return self._state.declared
+
+    def run(self, query: tree.Query, *, limit: int | None = None, timeout: float | None = None) -> Answer:
+        """Start a query; see :class:`store.port.Snapshot`."""
+        tables, compiled = self._compile(query, limit)
+        cursor, release = self._open_cursor()
+        rows = _Rows(cursor, release, compiled, tables.registered, timeout)
+        return Answer(self.version, compiled.columns, rows)
+
+    def explain(self, query: tree.Query) -> Mapping[str, Any]:
+        """Say what the spherical index narrows, what is refined, and the SQL that is run."""
+        tables, compiled = self._compile(query, None)
+        return {
+            "engine": "duckdb",
+            "version": self.version,
+            "spherical": [dict(how) for selection in tables.selections.values() for how in selection.how],
+            "served": [condition.column for condition in tables.served],
+            "sql": compiled.sql,
+        }
+
+    def _compile(self, query: tree.Query, limit: int | None) -> tuple[StateTables, Compiled]:
+        by_alias: dict[str, list[Narrowing]] = {}
+        for narrowing in narrowings(query):
+            by_alias.setdefault(narrowing.alias, []).append(narrowing)
+        selections: dict[str, Selection] = {}
+        for alias, wanted in by_alias.items():
+            table = self._state.tables.get(wanted[0].table.name.lower())
+            selection = None if table is None else select(table, wanted)
+            if selection is not None:
+                selections[alias] = selection
+        tables = StateTables(self._state, self._site, selections, served_conditions(query, self._site))
+        known = frozenset[int]().union(*(selection.known for selection in selections.values()))
+        return tables, compile_query(query, tables, known=known, limit=limit)
+
+
+class _Rows:
+    """The batches of a running query, in the types that its columns declare."""
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        release: Callable[[], None],
+        compiled: Compiled,
+        registered: Mapping[str, pa.Table],
+        timeout: float | None,
+    ) -> None:
+        self._cursor: duckdb.DuckDBPyConnection | None = cursor
+        self._release = release
+        self._schema = arrow_schema(compiled.columns)
+        self._deadline = _WATCHDOG.watch(cursor, timeout)
+        try:
+            for name, rows in registered.items():
+                cursor.register(name, rows)
+            self._reader = cursor.sql(compiled.sql).to_arrow_reader(BATCH_ROWS)
+        except duckdb.Error as error:
+            timed_out = self._deadline.passed
+            self.close()
+            raise failure(error, timed_out=timed_out) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> _Rows:
+        return self
+
+    def __next__(self) -> pa.RecordBatch:
+        if self._cursor is None:
+            raise StopIteration
+        try:
+            batch = self._reader.read_next_batch()
+        except StopIteration:
+            self.close()
+            raise
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
+            timed_out = self._deadline.passed
+            self.close()
+            raise failure(error, timed_out=timed_out) from error
+        return conformed(batch, self._schema)
+
+    def close(self) -> None:
+        """Stop the query and give back what it holds."""
+        cursor, self._cursor = self._cursor, None
+        if cursor is None:
+            return
+        self._deadline.cancel()
+        cursor.interrupt()
+        cursor.close()
+        self._release()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Give an engine's batch the declared names and types."""
+    arrays = [
+        array if array.type == field.type else array.cast(field.type)
+        for array, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -1,0 +1,135 @@
+"""Functions of the sky that SQL can call; each works on whole Arrow columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeAlias
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from duckdb.func import FunctionNullHandling, PythonUDFType
+from numpy.typing import NDArray
+
+from sky import relations
+from sky.footprints import ABSENT, Footprints
+from sky.healpix import STORED_ORDER, cells
+from sky.regions import Region, area, centroid
+from sky.text import parse_region
+
+Column: TypeAlias = pa.ChunkedArray
+Bools: TypeAlias = NDArray[np.bool_]
+
+
+def register(database: duckdb.DuckDBPyConnection) -> None:
+    """Make the functions known to an engine; to be done before its configuration is locked."""
+    text, number, truth = "VARCHAR", "DOUBLE", "BOOLEAN"
+    for name, function, takes, gives in (
+        ("sky_in", _in, [number, number, text], truth),
+        ("sky_point_in", _point_in, [number, number, text], truth),
+        ("sky_meets", _against(lambda region, rows: relations.intersects(region, rows)), [text, text], truth),
+        ("sky_within", _against(lambda region, rows: relations.within(rows, region)), [text, text], truth),
+        ("sky_holds", _against(lambda region, rows: relations.contains(rows, region)), [text, text], truth),
+        ("sky_intersects", _pairs(relations.intersects_pairs), [text, text], truth),
+        ("sky_contains", _pairs(relations.contains_pairs), [text, text], truth),
+        ("sky_area", _area, [text], number),
+        ("sky_centre", _centre, [text], "DOUBLE[2]"),
+        ("sky_cell", _cell, ["BIGINT", number, number], "BIGINT"),
+    ):
+        database.create_function(
+            name,
+            function,
+            takes,
+            gives,
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
+
+
+@lru_cache(maxsize=256)
+def _constant(text: str) -> Region:
+    return parse_region(text)
+
+
+def _numbers(column: Column) -> NDArray[np.float64]:
+    return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
+def _flags(values: Bools, missing: Bools) -> pa.Array:
+    return pa.array(values, mask=missing)
+
+
+def _only(column: Column) -> str | None:
+    """Return the one text of a constant column."""
+    return column[0].as_py() if len(column) else None
+
+
+def _rows(column: Column) -> tuple[Footprints, Bools]:
+    """Parse regions, each distinct text once; a text that is no region counts as missing."""
+    encoded = column.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    parsed = Footprints.from_text(encoded.dictionary)
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    if not len(parsed):
+        parsed = Footprints.from_text([None])
+    return parsed.take(np.maximum(codes, 0)), (codes < 0) | (parsed.kind[codes] == ABSENT)
+
+
+def _in(ra: Column, dec: Column, region: Column) -> pa.Array:
+    text = _only(region)
+    lon, lat = _numbers(ra), _numbers(dec)
+    if text is None:
+        return pa.nulls(len(lon), pa.bool_())
+    return _flags(relations.contains_points(_constant(text), lon, lat), ~np.isfinite(lon) | ~np.isfinite(lat))
+
+
+def _point_in(ra: Column, dec: Column, region: Column) -> pa.Array:
+    lon, lat = _numbers(ra), _numbers(dec)
+    rows, missing = _rows(region)
+    return _flags(
+        relations.points_in_footprints(rows, lon, lat), missing | ~np.isfinite(lon) | ~np.isfinite(lat)
+    )
+
+
+def _against(relation: Callable[[Region, Footprints], Bools]) -> Callable[[Column, Column], pa.Array]:
+    def function(texts: Column, constant: Column) -> pa.Array:
+        text = _only(constant)
+        if text is None:
+            return pa.nulls(len(texts), pa.bool_())
+        rows, missing = _rows(texts)
+        return _flags(relation(_constant(text), rows), missing)
+
+    return function
+
+
+def _pairs(relation: Callable[[Footprints, Footprints], Bools]) -> Callable[[Column, Column], pa.Array]:
+    def function(left: Column, right: Column) -> pa.Array:
+        (first, first_missing), (second, second_missing) = _rows(left), _rows(right)
+        return _flags(relation(first, second), first_missing | second_missing)
+
+    return function
+
+
+def _area(texts: Column) -> pa.Array:
+    rows, _ = _rows(texts)
+    regions = (rows.region(row) for row in range(len(rows)))
+    return pa.array([None if region is None else area(region) for region in regions], pa.float64())
+
+
+def _centre(texts: Column) -> pa.Array:
+    rows, _ = _rows(texts)
+    points = [None if (region := rows.region(row)) is None else centroid(region) for row in range(len(rows))]
+    return pa.array(
+        [None if point is None else [point.ra, point.dec] for point in points], pa.list_(pa.float64(), 2)
+    )
+
+
+def _cell(order: Column, ra: Column, dec: Column) -> pa.Array:
+    depth = _numbers(order)
+    found = cells(_numbers(ra), _numbers(dec), STORED_ORDER)
+    known = (depth >= 0) & (depth <= STORED_ORDER) & (found >= 0)
+    shift = 2 * (STORED_ORDER - np.where(known, depth, STORED_ORDER)).astype(np.int64)
+    return pa.array(found >> shift, mask=~known)

@@ -1,0 +1,249 @@
+"""What the spherical index can narrow in a query.
+
+A condition narrows a table where every row that fails it can be left out: it is one of the conditions that
+WHERE or an inner join's ON puts together with AND, it compares the table's own position or footprint with
+a constant region, and no outer join can bring the row back as NULLs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import schemas
+from query import tree
+from sky.regions import Circle, Point, Region
+
+
+class Relation(StrEnum):
+    """How a row's position or footprint relates to the constant region."""
+
+    POSITION = "position"
+    INTERSECTS = "intersects"
+    WITHIN = "within"
+    CONTAINS = "contains"
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Rows of ``alias`` that can matter stand in this relation to ``region``."""
+
+    alias: str
+    table: schemas.Table
+    relation: Relation
+    region: Region
+    condition: tree.Predicate
+
+
+def narrowings(query: tree.Query) -> tuple[Narrowing, ...]:
+    """Find every narrowing of a query and its sub-queries."""
+    found: list[Narrowing] = []
+    for node in tree.walk(query):
+        if isinstance(node, tree.Select) and node.source is not None:
+            tables = {ref.alias: ref.table for ref in _certain(node.source)}
+            for condition in (*conjuncts(node.where), *_on_conditions(node.source)):
+                narrowing = _narrowing(condition, tables)
+                if narrowing is not None:
+                    found.append(narrowing)
+    return tuple(found)
+
+
+def conjuncts(predicate: tree.Predicate | None) -> Iterator[tree.Predicate]:
+    """Take conditions joined with AND apart."""
+    if isinstance(predicate, tree.And):
+        for item in predicate.items:
+            yield from conjuncts(item)
+    elif predicate is not None:
+        yield predicate
+
+
+def _certain(relation: tree.Relation) -> Iterator[tree.TableRef]:
+    """Yield the tables whose rows no outer join replaces by NULLs."""
+    match relation:
+        case tree.TableRef():
+            yield relation
+        case tree.Join(how="inner" | "cross"):
+            yield from _certain(relation.left)
+            yield from _certain(relation.right)
+        case tree.Join(how="left"):
+            yield from _certain(relation.left)
+        case tree.Join(how="right"):
+            yield from _certain(relation.right)
+        case _:
+            return
+
+
+def _on_conditions(relation: tree.Relation) -> Iterator[tree.Predicate]:
+    """Yield the conditions of joins that filter the whole as WHERE would."""
+    match relation:
+        case tree.Join(how="inner"):
+            yield from conjuncts(relation.condition)
+            yield from _on_conditions(relation.left)
+            yield from _on_conditions(relation.right)
+        case tree.Join(how="cross"):
+            yield from _on_conditions(relation.left)
+            yield from _on_conditions(relation.right)
+        case tree.Join(how="left"):
+            yield from _on_conditions(relation.left)
+        case tree.Join(how="right"):
+            yield from _on_conditions(relation.right)
+        case _:
+            return
+
+
+def _narrowing(condition: tree.Predicate, tables: dict[str, schemas.Table]) -> Narrowing | None:
+    if not isinstance(condition, tree.Comparison):
+        return None
+    spatial = spatial_condition(condition)
+    if isinstance(spatial, tree.Contains):
+        found = _position(spatial, tables) or _footprint_contains(spatial, tables)
+    elif isinstance(spatial, tree.Intersects):
+        found = _footprint_intersects(spatial, tables)
+    else:
+        found = _near(condition, tables)
+    if found is None:
+        return None
+    alias, relation, region = found
+    return Narrowing(alias, tables[alias], relation, region, condition)
+
+
+_Found = tuple[str, Relation, Region]
+
+
+def spatial_condition(condition: tree.Comparison) -> tree.Contains | tree.Intersects | None:
+    """Return the relation that a comparison asks to hold (``1 = CONTAINS(...)`` and its equals)."""
+    for relation, other in ((condition.left, condition.right), (condition.right, condition.left)):
+        if isinstance(relation, tree.Contains | tree.Intersects) and isinstance(other, tree.Literal):
+            holds = {"=": other.value == 1, "<>": other.value == 0}.get(condition.operator, False)
+            return relation if holds else None
+    return None
+
+
+def _position(node: tree.Contains, tables: dict[str, schemas.Table]) -> _Found | None:
+    if isinstance(node.outer, tree.RegionLiteral):
+        alias = position_of(node.inner, tables)
+        return (alias, Relation.POSITION, node.outer.region) if alias else None
+    # A constant point in a circle around the row's position is a cone the other way round.
+    if not isinstance(node.outer, tree.CircleOf) or not isinstance(node.outer.radius, tree.Literal):
+        return None
+    alias, centre = position_of(node.outer.centre, tables), constant_point(node.inner)
+    if alias is None or centre is None:
+        return None
+    circle = _circle(centre, node.outer.radius.value)
+    return (alias, Relation.POSITION, circle) if circle else None
+
+
+def _near(condition: tree.Comparison, tables: dict[str, schemas.Table]) -> _Found | None:
+    """Recognise a distance to a constant point below a constant; the cone's rim is kept either way."""
+    distance, limit = condition.left, condition.right
+    if condition.operator in (">", ">="):
+        distance, limit = limit, distance
+    elif condition.operator not in ("<", "<="):
+        return None
+    if not isinstance(distance, tree.Distance) or not isinstance(limit, tree.Literal):
+        return None
+    for one, other in ((distance.left, distance.right), (distance.right, distance.left)):
+        alias, centre = position_of(one, tables), constant_point(other)
+        circle = _circle(centre, limit.value) if centre else None
+        if alias and circle:
+            return alias, Relation.POSITION, circle
+    return None
+
+
+def _circle(centre: Point, radius: tree.Value) -> Circle | None:
+    if isinstance(radius, int | float) and 0 <= radius <= 180:
+        return Circle(centre.ra, centre.dec, float(radius))
+    return None
+
+
+def _footprint_contains(node: tree.Contains, tables: dict[str, schemas.Table]) -> _Found | None:
+    if isinstance(node.outer, tree.RegionLiteral):
+        alias = footprint_of(node.inner, tables)
+        return (alias, Relation.WITHIN, node.outer.region) if alias else None
+    if isinstance(node.inner, tree.RegionLiteral):
+        alias = footprint_of(node.outer, tables)
+        return (alias, Relation.CONTAINS, node.inner.region) if alias else None
+    return None
+
+
+def _footprint_intersects(node: tree.Intersects, tables: dict[str, schemas.Table]) -> _Found | None:
+    for one, other in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(other, tree.RegionLiteral):
+            alias = footprint_of(one, tables)
+            return (alias, Relation.INTERSECTS, other.region) if alias else None
+    return None
+
+
+def position_of(node: tree.Expression, tables: dict[str, schemas.Table]) -> str | None:
+    """Return the alias of the table whose declared position an expression is."""
+    if not isinstance(node, tree.PointOf):
+        return None
+    ra, dec = node.ra, node.dec
+    if not isinstance(ra, tree.Column) or not isinstance(dec, tree.Column) or ra.alias != dec.alias:
+        return None
+    table = tables.get(ra.alias)
+    if table is None or table.position is None:
+        return None
+    same = (ra.name.lower(), dec.name.lower()) == tuple(name.lower() for name in table.position)
+    return ra.alias if same else None
+
+
+def footprint_of(node: tree.Expression, tables: dict[str, schemas.Table]) -> str | None:
+    """Return the alias of the table whose declared footprint an expression is."""
+    if not isinstance(node, tree.RegionOf) or not isinstance(node.text, tree.Column):
+        return None
+    table = tables.get(node.text.alias)
+    if table is None or table.region is None or table.region.lower() != node.text.name.lower():
+        return None
+    return node.text.alias
+
+
+def constant_point(node: tree.Expression) -> Point | None:
+    """Return the point that an expression always is."""
+    if isinstance(node, tree.RegionLiteral) and isinstance(node.region, Point):
+        return node.region
+    if isinstance(node, tree.PointOf):
+        ra, dec = (part.value if isinstance(part, tree.Literal) else None for part in (node.ra, node.dec))
+        if isinstance(ra, int | float) and isinstance(dec, int | float) and abs(dec) <= 90:
+            return Point(float(ra) % 360.0, float(dec))
+    return None
+
+
+ColumnCondition = tuple[str, schemas.Table, str, tuple[str, ...], bool]
+"""Alias, table, column, texts, and whether the one text is a pattern of LIKE."""
+
+
+def column_conditions(query: tree.Query) -> tuple[ColumnCondition, ...]:
+    """Find the conditions by which rows must have one of some texts in a column, or match a pattern."""
+    found: list[ColumnCondition] = []
+    for node in tree.walk(query):
+        if isinstance(node, tree.Select) and node.source is not None:
+            tables = {ref.alias: ref.table for ref in _certain(node.source)}
+            for condition in (*conjuncts(node.where), *_on_conditions(node.source)):
+                texts = _texts(condition)
+                if texts is not None and texts[0].alias in tables:
+                    column, values, pattern = texts
+                    found.append((column.alias, tables[column.alias], column.name, values, pattern))
+    return tuple(found)
+
+
+def _texts(condition: tree.Predicate) -> tuple[tree.Column, tuple[str, ...], bool] | None:
+    match condition:
+        case tree.Comparison(
+            operator="=", left=tree.Column() as column, right=tree.Literal(value=str() as value)
+        ):
+            return column, (value,), False
+        case tree.Comparison(
+            operator="=", left=tree.Literal(value=str() as value), right=tree.Column() as column
+        ):
+            return column, (value,), False
+        case tree.InList(operand=tree.Column() as column, negated=False):
+            values = tuple(item.value for item in condition.items if isinstance(item, tree.Literal))
+            texts = tuple(value for value in values if isinstance(value, str))
+            return (column, texts, False) if texts and len(texts) == len(condition.items) else None
+        case tree.Like(operand=tree.Column() as column, ignore_case=False, negated=False):
+            pattern = condition.pattern
+            if isinstance(pattern, tree.Literal) and isinstance(pattern.value, str):
+                return column, (pattern.value,), True
+    return None

@@ -1,0 +1,133 @@
+"""Coverage of footprints, ordered so that an overlap is a handful of binary searches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+LEVELS = 32
+"""Ranges of up to 4**level cells are kept together; 4**30 cells are a quarter of the sky and more."""
+
+
+@dataclass(frozen=True)
+class CoverIndex:
+    """Half-open order-29 cell ranges of many rows, sorted by size level and then by ``lo``.
+
+    ``starts`` (LEVELS + 1) bounds each level. ``inner`` marks ranges that lie fully inside a footprint.
+    """
+
+    starts: IntArray
+    lo: IntArray
+    hi: IntArray
+    row: IntArray
+    inner: BoolArray
+
+    @classmethod
+    def build(cls, lo: IntArray, hi: IntArray, row: IntArray, inner: BoolArray) -> CoverIndex:
+        """Sort ranges into an index."""
+        level = _levels(hi - lo)
+        order = np.lexsort((lo, level))
+        counts = np.bincount(level, minlength=LEVELS)
+        starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        return cls(starts, lo[order], hi[order], row[order], inner[order])
+
+    @classmethod
+    def from_lists(cls, inner: pa.ChunkedArray, border: pa.ChunkedArray, first_row: int = 0) -> CoverIndex:
+        """Build from the lake's ``_inner`` and ``_border`` columns; rows count from ``first_row``."""
+        parts = [_flatten(inner), _flatten(border)]
+        lo, hi, row = (np.concatenate([part[i] for part in parts]) for i in range(3))
+        is_inner = np.arange(len(lo)) < len(parts[0][0])
+        return cls.build(lo, hi, row + first_row, is_inner)
+
+    def __len__(self) -> int:
+        return len(self.lo)
+
+    def renumbered(self, rows: IntArray) -> CoverIndex:
+        """Return the same entries with row ``i`` called ``rows[i]``."""
+        return CoverIndex(self.starts, self.lo, self.hi, rows[self.row], self.inner)
+
+    def with_more(self, other: CoverIndex) -> CoverIndex:
+        """Return an index of the entries of both."""
+        return CoverIndex.build(
+            np.concatenate((self.lo, other.lo)),
+            np.concatenate((self.hi, other.hi)),
+            np.concatenate((self.row, other.row)),
+            np.concatenate((self.inner, other.inner)),
+        )
+
+    def hits(self, ranges: IntArray) -> tuple[IntArray, BoolArray]:
+        """Find the entries that overlap any of the sorted disjoint half-open ``ranges``, shape (n, 2).
+
+        Returns
+        -------
+        Row numbers, possibly repeated, and whether each entry is an inner one.
+        """
+        if not len(ranges) or not len(self.lo):
+            return np.empty(0, np.int64), np.empty(0, np.bool_)
+        found = [self._level_hits(level, ranges) for level in np.flatnonzero(np.diff(self.starts)).tolist()]
+        places = np.concatenate(found)
+        return np.asarray(self.row[places]), np.asarray(self.inner[places])
+
+    def _level_hits(self, level: int, ranges: IntArray) -> IntArray:
+        start, end = int(self.starts[level]), int(self.starts[level + 1])
+        lo = self.lo[start:end]
+        longest = np.int64(4) ** level if level < LEVELS - 1 else np.int64(2) ** 62
+        first = np.searchsorted(lo, ranges[:, 0] - longest, side="right")
+        last = np.searchsorted(lo, ranges[:, 1], side="left")
+        # Slices of neighbouring ranges may overlap; each entry is looked at once.
+        first = np.maximum(first, np.concatenate(([0], np.maximum.accumulate(last)[:-1])))
+        places = _spans(first, last) + start
+        near = np.minimum(np.searchsorted(ranges[:, 1], self.lo[places], side="right"), len(ranges) - 1)
+        return places[(self.hi[places] > ranges[near, 0]) & (self.lo[places] < ranges[near, 1])]
+
+    def save(self, stem: Path) -> None:
+        """Write the arrays beside ``stem``, for :meth:`load`."""
+        for name in ("starts", "lo", "hi", "row", "inner"):
+            np.save(f"{stem}.{name}.npy", getattr(self, name))
+
+    @classmethod
+    def load(cls, stem: Path) -> CoverIndex:
+        """Map the arrays that :meth:`save` wrote into memory."""
+        return cls(*(load_array(f"{stem}.{name}.npy") for name in ("starts", "lo", "hi", "row", "inner")))
+
+
+def load_array(path: str) -> NDArray[np.generic]:
+    """Map a saved array into memory, read-only."""
+    # A plain array over the mapping: np.memmap objects cost microseconds on every slice.
+    return np.asarray(np.load(path, mmap_mode="r"))
+
+
+def _levels(sizes: IntArray) -> IntArray:
+    """Return the least level with ``size <= 4**level``."""
+    bits = np.frexp(np.maximum(sizes - 1, 0).astype(np.float64))[1]
+    return np.clip((bits + 1) // 2, 0, LEVELS - 1).astype(np.int64)
+
+
+def _flatten(lists: pa.ChunkedArray) -> tuple[IntArray, IntArray, IntArray]:
+    column = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.list_(pa.int64()))
+    values = column.flatten().to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    counts = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False) // 2
+    rows = np.repeat(np.arange(len(column), dtype=np.int64), counts)
+    return values[0::2], values[1::2], rows
+
+
+def _spans(first: IntArray, last: IntArray) -> IntArray:
+    """Concatenate the integers of half-open spans; empty and reversed ones give nothing."""
+    counts = np.maximum(last - first, 0)
+    total = int(counts.sum())
+    offsets = np.repeat(first - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
+    return np.asarray(offsets + np.arange(total), dtype=np.int64)
+
+
+def spans(ranges: IntArray) -> IntArray:
+    """Concatenate the integers of half-open ranges, shape (n, 2)."""
+    return _spans(ranges[:, 0], ranges[:, 1])
