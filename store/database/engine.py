@@ -1,0 +1,101 @@
+"""Opening the database and bringing its tables up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+"""Folder of the Alembic environment."""
+
+BUSY_SECONDS = 30
+"""How long a process waits for another one's transaction."""
+
+MIGRATION_LOCK = 7_362_511
+"""Number of PostgreSQL's advisory lock under which tables are changed."""
+
+
+class DatabaseError(Exception):
+    """The database cannot be opened or brought up to date; the message is for the operator."""
+
+
+def open_database(url: str) -> Engine:
+    """Return an engine for a database URL, ``sqlite:///FILE`` or ``postgresql+DRIVER://…``.
+
+    SQLite keeps a write-ahead log, so that readers and a writer do not wait for each other, and its
+    transactions take the write lock with their first change. Engines do not survive a fork.
+
+    Raises
+    ------
+    DatabaseError
+        When the URL is not one, or its driver is not installed.
+    """
+    try:
+        parts = make_url(url)
+        if parts.get_backend_name() != "sqlite":
+            return create_engine(parts, pool_pre_ping=True)
+        if parts.database:
+            Path(parts.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parts, connect_args={"timeout": BUSY_SECONDS, "isolation_level": "IMMEDIATE"})
+    except (SQLAlchemyError, ImportError, OSError) as error:
+        raise DatabaseError(f"cannot open the database {url}: {error}") from error
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    end = time.monotonic() + BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            # SQLite does not wait for this lock by itself when several processes open a new file.
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
+def migrate(engine: Engine) -> None:
+    """Create the tables or bring them up to date; processes that start together do it once.
+
+    It happens in one transaction: a process killed in the middle leaves the tables as they were.
+
+    Raises
+    ------
+    DatabaseError
+        When the database was made by a newer release, or a table cannot be changed.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    try:
+        with engine.connect() as connection:
+            if MigrationContext.configure(connection).get_current_revision() == head:
+                return
+            connection.rollback()
+            _lock(connection)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    except (SQLAlchemyError, CommandError) as error:
+        raise DatabaseError(f"cannot bring the database's tables up to date: {error}") from error
+
+
+def _lock(connection: Connection) -> None:
+    """Keep other processes from changing tables until this transaction ends."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")

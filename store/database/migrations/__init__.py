@@ -1,0 +1,1 @@
+"""Alembic's environment: how the database's tables came to be."""

@@ -1,0 +1,79 @@
+"""The quarantine: every refused file once, with its latest reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from store.database import QuarantineStore, Refusal
+
+
+@pytest.fixture
+def store(engine: Engine) -> QuarantineStore:
+    return QuarantineStore(engine)
+
+
+def refusal(path: str, **more: Any) -> Refusal:
+    values = {"collection": "eso", "root": "/data", "code": "truncated", "reason": "It ends early."}
+    return Refusal(path=path, **{**values, **more})
+
+
+def test_an_entry_says_all_that_was_said(store: QuarantineStore) -> None:
+    told = refusal(
+        "ä/b.fits", size=2**40, mtime=1_700_000_000_123_456_789, checksum="c", details={"hdu": [1, 2]}
+    )
+    store.put([told])
+    (entry,) = store.list()
+    assert {name: getattr(entry, name) for name in Refusal.__slots__} == {
+        name: getattr(told, name) for name in Refusal.__slots__
+    }
+    assert entry.tries == 1
+    assert entry.first_seen == entry.last_seen
+    assert entry.first_seen.utcoffset() is not None
+    assert store.get(entry.id) == entry
+
+
+def test_a_file_refused_again_keeps_its_number_and_gets_the_new_reason(store: QuarantineStore) -> None:
+    store.put([refusal("a")])
+    (first,) = store.list()
+    store.put([refusal("a", code="empty", reason="It is empty."), refusal("b")])
+    again = store.get(first.id)
+    assert again is not None
+    assert (again.code, again.tries, again.first_seen) == ("empty", 2, first.first_seen)
+    assert again.last_seen > first.last_seen
+    assert [entry.path for entry in store.list()] == ["a", "b"]
+
+
+def test_the_same_path_in_two_collections_is_two_files(store: QuarantineStore) -> None:
+    store.put([refusal("a"), refusal("a", collection="hst")])
+    assert store.clear("eso", ["a", "never-there"]) == 1
+    assert [entry.collection for entry in store.list()] == ["hst"]
+
+
+def test_lists_are_narrowed_and_paged(store: QuarantineStore) -> None:
+    store.put([refusal(str(n), code="empty" if n % 2 else "truncated") for n in range(10)])
+    assert [entry.path for entry in store.list(code="empty", limit=2, offset=1)] == ["3", "5"]
+    assert list(store.list(collection="hst")) == []
+    assert store.counts() == {"empty": 5, "truncated": 5}
+
+
+def test_many_paths_are_asked_and_cleared_at_once(store: QuarantineStore) -> None:
+    paths = [str(number) for number in range(1_300)]
+    store.put([refusal(path) for path in paths])
+    assert store.known("eso", [*paths[::2], "other"]).keys() == set(paths[::2])
+    assert store.clear("eso", iter(paths[1:])) == 1_299
+    assert [entry.path for entry in store.list()] == ["0"]
+
+
+def test_what_to_retry_is_all_or_the_named_numbers(store: QuarantineStore) -> None:
+    store.put([refusal(path) for path in "abc"])
+    numbers = [entry.id for entry in store.list()]
+    assert [entry.path for entry in store.to_retry()] == ["a", "b", "c"]
+    assert [entry.path for entry in store.to_retry([numbers[2], 999])] == ["c"]
+
+
+def test_nothing_to_enter_is_fine(store: QuarantineStore) -> None:
+    store.put([])
+    assert (store.list(), store.get(1), store.counts()) == ([], None, {})
