@@ -46,7 +46,8 @@ class TapService:
 
     def _question(self, text: str, limit: RowLimit, declared: schemas.Schemas) -> Question:
         try:
-            query = self._translate(text, declared)
+            # Tables that are not public do not exist for those who ask.
+            query = self._translate(text, declared.public)
         except adql.AdqlError as error:
             raise UsageFault(str(error)) from error
         head = Head((Info("standardID", "ivo://ivoa.net/std/TAP"), Info("query", text)))

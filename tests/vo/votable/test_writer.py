@@ -87,7 +87,7 @@ def _document(
 
 
 def _as_read(column: Column, value: Any, form: str) -> Any:
-    """Return what a reader sees of a value: VOTable knows no missing texts and lists, and not every character."""
+    """Return what a reader sees: VOTable knows no missing texts and lists, and not every character."""
     if column.kind is Kind.TIMESTAMP:
         return "" if value is None else re.sub(r"\.?0+\Z", "", value.isoformat(timespec="microseconds"))
     if column.kind in (Kind.TEXT, Kind.REGION):
