@@ -1,0 +1,17 @@
+"""From files and tables to rows in the lake."""
+
+from indexer.errors import FileRefused, IndexerError, IngestError, RowRefused
+from indexer.ingest import ingest
+from indexer.summary import Outcome, Progress, Reason, Summary
+
+__all__ = [
+    "FileRefused",
+    "IndexerError",
+    "IngestError",
+    "Outcome",
+    "Progress",
+    "Reason",
+    "RowRefused",
+    "Summary",
+    "ingest",
+]

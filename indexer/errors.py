@@ -1,0 +1,37 @@
+"""What can go wrong.
+
+IndexerError
+├── FileRefused    one file goes to the quarantine; the run goes on
+├── RowRefused     one row does; the load goes on
+└── IngestError    the run cannot go on; what was committed stays
+"""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+
+class IndexerError(Exception):
+    """A failure with a short ``code`` and a message for a person."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    @override
+    def __reduce__(self) -> tuple[type[IndexerError], tuple[str, str]]:
+        """Cross a process boundary whole."""
+        return type(self), (self.code, self.message)
+
+
+class FileRefused(IndexerError):  # noqa: N818 - it names an outcome
+    """A file that is not accepted."""
+
+
+class RowRefused(IndexerError):  # noqa: N818 - it names an outcome
+    """A row that is not accepted."""
+
+
+class IngestError(IndexerError):
+    """The run stops here."""
