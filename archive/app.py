@@ -13,13 +13,19 @@ from starlette.types import ASGIApp
 
 from archive import health
 from archive.api.router import build_router as build_api
+from archive.context import request_id
 from archive.files.router import build_router as build_files
+from archive.landing.router import build_router as build_pages
 from archive.metrics import Metrics
 from archive.middleware import Gate
+from archive.presence import Presence
 from archive.problems import Problem, problem_handler
 from archive.process import Process
 from sky.regions import RegionError
 from store.port import QueryError
+from vo.dali import Limits
+from vo.ports import Ports
+from vo.protocols import PROTOCOLS
 
 
 def create_app(process: Process) -> ASGIApp:
@@ -28,7 +34,11 @@ def create_app(process: Process) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        word = Presence(
+            process.settings.run_root, process.site.public_url, lambda: process.index.status().version
+        )
         yield
+        word.close()
         process.close()
 
     app = FastAPI(
@@ -47,7 +57,19 @@ def create_app(process: Process) -> ASGIApp:
     app.include_router(health.build_router(process, metrics))
     app.include_router(build_api(process))
     app.include_router(build_files(process))
+    app.include_router(build_pages(process))
+    ports = _ports(process)
+    for protocol in PROTOCOLS:
+        app.include_router(protocol.router(ports))
     return Gate(app, metrics=metrics)
+
+
+def _ports(process: Process) -> Ports:
+    settings = process.settings
+    limits = Limits(
+        default_rows=settings.default_rows, hard_rows=settings.most_rows, seconds=settings.query_seconds
+    )
+    return Ports(index=process.index, site=process.site, limits=limits, request_id=request_id)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -47,3 +47,19 @@ SEARCH_BODY: dict[str, Any] = {
     }
 }
 """The body of ``POST …/search``."""
+
+ADQL_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["query"],
+                    "properties": {"query": {"type": "string", "description": "ADQL 2.1"}},
+                }
+            }
+        },
+    }
+}
+"""The body of ``POST …/adql/check``."""

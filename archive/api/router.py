@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from archive.api import search, tables
-from archive.api.openapi import DENSITY_PARAMETERS, SEARCH_BODY, SEARCH_PARAMETERS
+from archive.api.check import as_adql, check
+from archive.api.openapi import ADQL_BODY, DENSITY_PARAMETERS, SEARCH_BODY, SEARCH_PARAMETERS
 from archive.api.params import SearchParams, from_query, parse_density, parse_search
 from archive.api.stream import chosen_format, streamed
 from archive.api.values import ValueMismatch
@@ -91,6 +92,7 @@ class Api:
                 "next": page.next,
                 "facets": page.facets,
                 "version": page.version,
+                "adql": as_adql(wanted.select),
             }
         )
 
@@ -125,6 +127,13 @@ class Api:
             }
         )
 
+    async def check(self, request: Request) -> Response:
+        """Check a query."""
+        text = (await _object(request)).get("query")
+        if not isinstance(text, str):
+            raise wrong([Detail("value", "the body needs a text named query", "query")])
+        return _json(await run_in_threadpool(check, self._process, text))
+
 
 def build_router(process: Process) -> APIRouter:
     """Serve tables, rows, density maps and checks."""
@@ -138,6 +147,9 @@ def build_router(process: Process) -> APIRouter:
     post(f"{one}/search", summary="Search a table, parameters as JSON", openapi_extra=SEARCH_BODY)(api.search)
     get(f"{one}/rows/{{identifier:path}}", summary="One row, by its key")(api.row)
     get(f"{one}/density", summary="Rows of each HEALPix cell", openapi_extra=for_density)(api.density)
+    post(
+        "/adql/check", summary="Parse and resolve an ADQL query, without running it", openapi_extra=ADQL_BODY
+    )(api.check)
     return router
 
 

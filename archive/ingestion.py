@@ -1,0 +1,71 @@
+"""The indexer with what this archive gives it: lake, quarantine, file store, instruments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Literal
+
+import indexer
+from archive import factory
+from archive.settings import Settings
+from indexer.summary import Report, Summary
+from store.database import QuarantineStore
+from store.lake import Lake
+
+
+@dataclass(frozen=True, slots=True)
+class Ingestion:
+    """What commands call to bring data in."""
+
+    settings: Settings
+    lake: Lake
+    quarantine: QuarantineStore
+
+    def ingest(
+        self,
+        paths: Sequence[Path],
+        *,
+        collection: str | None = None,
+        holding: Literal["reference", "copy", "move"] = "reference",
+        workers: int | None = None,
+        progress: Report | None = None,
+        stop: Event | None = None,
+    ) -> Summary:
+        """Ingest files and folders; see :func:`indexer.ingest`."""
+        return indexer.ingest(
+            paths,
+            lake=self.lake,
+            quarantine=self.quarantine,
+            files_root=self.settings.files_root,
+            collection=collection,
+            holding=holding,
+            package_folders=self._package_folders(),
+            progress=progress,
+            workers=workers,
+            stop=stop,
+        )
+
+    def _package_folders(self) -> list[Path]:
+        return [self.settings.site / "instruments"] if self.settings.site else []
+
+
+@contextmanager
+def quarantine(settings: Settings) -> Iterator[QuarantineStore]:
+    """Open the quarantine."""
+    engine = factory.open_tables(settings)
+    try:
+        yield QuarantineStore(engine)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Ingestion]:
+    """Open what ingestion needs."""
+    factory.authority(settings)
+    with quarantine(settings) as store:
+        yield Ingestion(settings, factory.open_lake(settings), store)

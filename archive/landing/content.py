@@ -1,0 +1,108 @@
+"""What the page says about the services and how to use them; every line works as printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from string import Template
+
+from archive.landing.holdings import OBSCORE, Holdings
+from vo.protocols import PROTOCOLS
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service, its URL, and what to do with it."""
+
+    title: str
+    url: str
+    use: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """Something to copy into a program."""
+
+    title: str
+    how: str
+    text: str
+
+
+_CONE = Template(
+    "SELECT TOP 5 * FROM ivoa.obscore\n"
+    "WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec), CIRCLE('ICRS', $ra, $dec, 0.1))"
+)
+
+_STILTS = Template("""
+$base/tap
+
+stilts tapquery sync=true ofmt=ascii \\
+  tapurl=$base/tap \\
+  adql="$line"
+""")
+
+_PYVO = Template('''
+import pyvo
+
+tap = pyvo.dal.TAPService("$base/tap")
+rows = tap.search("""
+$query
+""")
+print(rows.to_table())
+''')
+
+_CONE_PYVO = Template("""
+import pyvo
+
+cone = pyvo.dal.SCSService("$base/scs/$table")
+rows = cone.search(pos=($ra, $dec), radius=0.1)
+print(rows.to_table())
+""")
+
+_CURL = Template("""
+curl -G $base/tap/sync -d LANG=ADQL -d RESPONSEFORMAT=csv \\
+  --data-urlencode "QUERY=$line"
+
+curl -G $base/api/v1/tables/$table/rows \\
+  --data-urlencode "region=CIRCLE $ra $dec 0.1"
+""")
+
+_USE = {
+    "tap": "ADQL on every table: TOPCAT, pyvo, astroquery, Aladin",
+    "scs": "cone search of a table: TOPCAT, Aladin, pyvo",
+}
+
+
+def services(base: str) -> list[Service]:
+    """Return every service below a base URL."""
+    published = [
+        Service(p.title, f"{base}{p.path}/{OBSCORE}" if p.name == "scs" else f"{base}{p.path}", _USE[p.name])
+        for p in PROTOCOLS
+    ]
+    return [
+        *published,
+        Service("JSON API", f"{base}/api/v1", "rows, facets and density maps as JSON, CSV, Parquet"),
+        Service(
+            "Files", f"{base}/files/ID", "download, with ranges and checksums; /headers/ID has the header"
+        ),
+    ]
+
+
+def example_query(holdings: Holdings) -> str:
+    """Return an ADQL cone search that finds something."""
+    ra, dec = holdings.example
+    return _CONE.substitute(ra=ra, dec=dec)
+
+
+def snippets(base: str, holdings: Holdings) -> list[Snippet]:
+    """Return examples for the programs that astronomers use."""
+    ra, dec = holdings.example
+    query = example_query(holdings)
+    one_line = query.replace("\n", " ")
+    texts = (
+        ("TOPCAT", "VO → Table Access Protocol (TAP) Query: enter this as TAP URL. In STILTS:", _STILTS),
+        ("pyvo", "pip install pyvo", _PYVO),
+        ("Cone search in pyvo", "", _CONE_PYVO),
+        ("curl", "", _CURL),
+    )
+    values = {"base": base, "query": query, "line": one_line, "table": OBSCORE, "ra": ra, "dec": dec}
+    return [Snippet(title, how, text.substitute(values).strip()) for title, how, text in texts]

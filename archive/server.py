@@ -1,0 +1,129 @@
+"""The serving processes: socket, workers, follower, and how they end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sys
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess
+
+from archive import factory, logs
+from archive.app import create_app
+from archive.settings import Settings, load_settings
+from archive.supervise import SUPERVISOR, Child, end_with_supervisor, follower_command
+
+_GRACE = 10
+"""Seconds that answers in work get to end when the server stops."""
+
+
+_HEALTHY = 30
+"""Seconds after which a worker that does not answer its parent is replaced."""
+
+
+class CannotListen(Exception):  # noqa: N818 - names the condition
+    """The address is not to be had; the message says what to do."""
+
+
+def application() -> ASGIApp:
+    """Return the application of one worker, from the environment."""
+    settings = load_settings()
+    logs.configure(settings.log_level)
+    end_with_supervisor()
+    return create_app(factory.open_process(settings))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises
+    ------
+    CannotListen
+        When the port is in use, or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise CannotListen(
+            f"cannot serve on {host}:{port}: {error.strerror}; choose another with --port or --host"
+        ) from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def public_url(settings: Settings, host: str, port: int) -> str:
+    """Return the base URL to show: the one that was set, or the address served on."""
+    if "public_url" in settings.model_fields_set:
+        return settings.public_url
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{shown}]:{port}" if ":" in shown.strip("[]") else f"http://{shown}:{port}"
+
+
+def serve(settings: Settings, host: str, port: int, workers: int) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises
+    ------
+    CannotListen
+        When the address is not to be had.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    with listen(host, port) as listening:
+        _prepare(settings, public_url(settings, host, listening.getsockname()[1]), workers)
+        follower = Child(follower_command())
+        try:
+            _run(listening, workers)
+        finally:
+            follower.stop()
+
+
+def _prepare(settings: Settings, url: str, workers: int) -> None:
+    factory.authority(settings)
+    factory.prepare_database(settings)
+    os.environ["ONEDFS_PUBLIC_URL"] = url
+    os.environ[SUPERVISOR] = str(os.getpid())
+    if workers > 1:
+        folder = settings.run_root / f"metrics-{os.getpid()}"
+        for old in settings.run_root.glob("metrics-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        folder.mkdir(parents=True)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    print(f"One DFS serves {url}/ from {settings.root}", file=sys.stderr, flush=True)  # noqa: T201 - for the person
+
+
+def _run(listening: socket.socket, workers: int) -> None:
+    config = uvicorn.Config(
+        "archive.server:application",
+        factory=True,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_GRACE,
+        timeout_worker_healthcheck=_HEALTHY,
+    )
+    if workers == 1:
+        uvicorn.Server(config).run(sockets=[listening])
+    else:
+        Multiprocess(config, sockets=[listening]).run()
+
+
+def _leave(number: int, _: Any) -> None:
+    """End with success: stopping the server is no failure."""
+    del number
+    raise SystemExit(0)
