@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -64,58 +66,42 @@ def file_columns(headers: FileHeaders) -> dict[str, str | int]:
 
 def observable_columns(headers: FileHeaders) -> dict[str, str]:
     """Return unit and UCD of what was measured, from BUNIT of the first image that has one."""
-    for hdu in headers.image_hdus():
-        unit = hdu.header.get("BUNIT")
-        if isinstance(unit, str) and unit.strip():
+    images = headers.image_hdus()
+    for header in (*(hdu.header for hdu in images), *([headers.primary] if images else [])):
+        unit = header.get("BUNIT")
+        if isinstance(unit, str) and re.search("[A-Za-z%]", unit):
             ucd = _observable(unit.strip())
             return {"o_unit": unit.strip(), **({"o_ucd": ucd} if ucd else {})}
-    unit = headers.primary.get("BUNIT")
-    if isinstance(unit, str) and unit.strip() and headers.image_hdus():
-        ucd = _observable(unit.strip())
-        return {"o_unit": unit.strip(), **({"o_ucd": ucd} if ucd else {})}
     return {}
+
+
+_COUNTS = frozenset({"ADU", "ADUS", "DN", "COUNT", "COUNTS", "CT", "ELECTRON", "ELECTRONS", "E-", "PHOTONS"})
+_PER_WAVELENGTH = u.erg / u.s / u.cm**2 / u.AA
+_OBSERVABLES = (
+    ("phot.flux.density;em.wl", (_PER_WAVELENGTH, _PER_WAVELENGTH / u.arcsec**2)),
+    ("phot.flux.density;em.freq", (u.Jy, u.Jy / u.arcsec**2, u.Jy / u.beam)),
+    ("phot.count", (u.adu, u.electron, u.ct)),
+)
+_SPELLINGS = ((r"\bergs\b", "erg"), (r"\bAng\b|(?<=/)A\b", "Angstrom"), (r"JY/BEAM", "Jy/beam"))
 
 
 @lru_cache(maxsize=1000)
 def _observable(text: str) -> str | None:
-    if text.lower() in {
-        "adu",
-        "adus",
-        "dn",
-        "counts",
-        "count",
-        "electrons",
-        "electron",
-        "e-",
-        "photons",
-        "ct",
-    }:
+    if text.upper() in _COUNTS:
         return "phot.count"
     unit = _unit(text)
     if unit is None:
         return None
-    per_wavelength = u.erg / u.s / u.cm**2 / u.AA
-    if unit.is_equivalent(per_wavelength) or unit.is_equivalent(per_wavelength / u.arcsec**2):
-        return "phot.flux.density;em.wl"
-    if (
-        unit.is_equivalent(u.Jy)
-        or unit.is_equivalent(u.Jy / u.arcsec**2)
-        or unit.is_equivalent(u.Jy / u.beam)
-    ):
-        return "phot.flux.density;em.freq"
-    if unit.is_equivalent(u.adu) or unit.is_equivalent(u.electron) or unit.is_equivalent(u.ct):
-        return "phot.count"
-    if unit.is_equivalent(u.K):
-        return "phot.antennaTemp" if "ta" in text.lower() else None
-    return None
+    return next((ucd for ucd, units in _OBSERVABLES if any(unit.is_equivalent(u) for u in units)), None)
 
 
 def _unit(text: str) -> u.UnitBase | None:
-    try:
-        return u.Unit(text, parse_strict="raise")
-    except (ValueError, TypeError):
-        pass
-    try:
-        return u.Unit(text.replace("Ang", "Angstrom").replace("ergs", "erg"), parse_strict="raise")
-    except (ValueError, TypeError):
-        return None
+    for pattern, spelling in _SPELLINGS:
+        text = re.sub(pattern, spelling, text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", u.UnitsWarning)
+        try:
+            unit = u.Unit(text)
+        except (ValueError, TypeError, ArithmeticError):
+            return None
+    return unit if isinstance(unit, u.UnitBase) else None

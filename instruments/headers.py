@@ -5,9 +5,11 @@ Cards are found by name at once and read when asked for: a mapping looks at some
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import TypeVar, cast
 
 from typing_extensions import override
 
@@ -22,12 +24,21 @@ from instruments.cards import (
     unit_of,
 )
 
+Answer = TypeVar("Answer")
+
 _MOST_DIMENSIONS = 999
 """Axes that FITS allows."""
 
 _NO_VALUE = Parsed(None, "")
 
+_COORDINATE_KEY = re.compile(
+    r"Z?NAXIS\d*|WCSAXES|C(?:TYPE|RVAL|RPIX|DELT|UNIT|ROTA|NAME)\d+|(?:CD|PC|PV|PS)\d+_\d+|PC\d{6}|PROJP\d"
+    r"|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|EPOCH|MJD-OBS|DATE-OBS|MJDREF[IF]?|TIMESYS"
+    r"|RESTFRQ|RESTFREQ|RESTWAV|SPECSYS|VELREF|DC-FLAG|[AB]P?_(?:\d_\d|ORDER)"
+)
 
+
+@lru_cache(maxsize=5000)
 def _name(key: str) -> str:
     name = " ".join(key.upper().split())
     return name.removeprefix("HIERARCH ")
@@ -150,6 +161,13 @@ class Hdu:
         return str(self.header.get("EXTNAME", "")).strip().upper()
 
     @cached_property
+    def coordinates(self) -> Mapping[str, Value]:
+        """The cards that describe coordinates, so that the other hundreds need not be read."""
+        header = self.header
+        names = [name for name in header.names() if len(name) <= 8 and _COORDINATE_KEY.fullmatch(name)]
+        return {name: header[name] for name in names if name in header}
+
+    @cached_property
     def is_compressed(self) -> bool:
         """Whether a tiled-compressed image stands in this table (FITS 4.0, section 10.1)."""
         return self.header.get("ZIMAGE") is True
@@ -194,6 +212,7 @@ class FileHeaders:
     size: int = 0
     warnings: list[str] = field(default_factory=list, compare=False)
     placeholders: dict[str, list[str | float]] = field(default_factory=dict, compare=False)
+    answers: dict[str, object] = field(default_factory=dict, compare=False)
 
     @classmethod
     def from_cards(
@@ -215,8 +234,8 @@ class FileHeaders:
         """
         for key in keys:
             held = self.placeholders.get(key) if self.placeholders else None
-            for hdu in self.hdus:
-                value = hdu.header.get(key)
+            for header in self._holders.get(_name(key), ()):
+                value = header.get(key)
                 if value is None or (isinstance(value, str) and says_nothing(value)):
                     continue
                 if held is None or not any(same_value(value, placeholder) for placeholder in held):
@@ -244,13 +263,32 @@ class FileHeaders:
                 return value
         return None
 
+    @cached_property
+    def _holders(self) -> dict[str, list[Header]]:
+        """Headers by the keywords in them, in the file's order."""
+        found: dict[str, list[Header]] = {}
+        for hdu in self.hdus:
+            for name in hdu.header.names():
+                found.setdefault(name, []).append(hdu.header)
+        return found
+
+    def comment(self, key: str) -> str:
+        """Return the comment of the first card of a keyword."""
+        return next((header.comment(key) for header in self._holders.get(_name(key), ())), "")
+
+    def remember(self, name: str, compute: Callable[[FileHeaders], Answer]) -> Answer:
+        """Return what a question about this file was answered with before, or compute it."""
+        if name not in self.answers:
+            self.answers[name] = compute(self)
+        return cast("Answer", self.answers[name])
+
     def image_hdus(self) -> list[Hdu]:
         """Return the HDUs that hold pixels."""
         return [hdu for hdu in self.hdus if hdu.is_image]
 
     def has(self, prefix: str) -> bool:
         """Tell whether any keyword of any header begins with a text."""
-        return any(name.startswith(prefix) for hdu in self.hdus for name in hdu.header.names())
+        return any(name.startswith(prefix) for name in self._holders)
 
     def warn(self, text: str) -> None:
         """Leave a word about something that was not used."""

@@ -62,6 +62,10 @@ def is_processed(headers: FileHeaders) -> bool:
     8-bit primary image: no detector of the observatory delivers one, but masks are kept that way with
     the header of the frame they belong to.
     """
+    return headers.remember("is processed", _is_processed)
+
+
+def _is_processed(headers: FileHeaders) -> bool:
     if headers.get(*_PRODUCT_KEYS) is not None or headers.has("ESO PRO "):
         return True
     origin = str(headers.primary.get("ORIGIN", "")).upper()

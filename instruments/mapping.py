@@ -17,6 +17,7 @@ from instruments.package import Computed, Constant, Copied, KeyRule, Package, ma
 from instruments.provenance import provenance_rows
 from instruments.values import CellValue, UnusableValueError, to_cell
 from schemas import Schemas, Table, load_schemas
+from sky.vectors import separation
 
 OBSERVATIONS, RAW_FRAMES, PROVENANCE = "ivoa.ObsCore", "dbo.raw", "phase3v2.provenance"
 """Tables that a file has rows in."""
@@ -35,6 +36,9 @@ _AXES: Mapping[str, tuple[str, ...]] = {
 _CATEGORY_KEYS = ("PRODCATG", "ESO PRO CATG", "ESO DPR CATG")
 _TELESCOPE_KEYS = ("TELESCOP",)
 _NANOMETRE = 1e-9
+
+_FARTHEST_POINTING = 5.0
+"""Degrees between a pointing and the centre of its image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,7 @@ class Packages:
             here = position.Position(float(str(observation["s_ra"])), float(str(observation["s_dec"])))
             row["ecl_lon"], row["ecl_lat"] = position.turned(here, "ECLIPTIC")
         row.update(self._own(package, RAW_FRAMES, headers))
+        _drop_stray_pointing(row, headers)
         return self._checked(RAW_FRAMES, row, headers)
 
     def _own(self, package: Package, table: str, headers: FileHeaders) -> dict[str, Any]:
@@ -198,6 +203,14 @@ def load_packages(folders: Iterable[Path] = (), schemas: Schemas | None = None) 
     """
     found, wider = read_packages(folders, load_schemas() if schemas is None else schemas)
     return Packages(found, wider)
+
+
+def _drop_stray_pointing(row: dict[str, Any], headers: FileHeaders) -> None:
+    """Leave out a pointing far from the image: its RA is in hours, or it is of another time."""
+    place = [row.get(name) for name in ("ra", "dec", "ra_pnt", "dec_pnt")]
+    if None not in place and float(separation(*place)) > _FARTHEST_POINTING:  # type: ignore[arg-type]
+        headers.warn("RA and DEC are far from the image's WCS; the pointing is left out")
+        del row["ra_pnt"], row["dec_pnt"]
 
 
 def _facility(package: Package, headers: FileHeaders) -> str | None:

@@ -29,6 +29,10 @@ LONGEST_SINGLE = 14_400.0
 TOLERANCE = 1.5
 """Seconds by which two statements of one moment may differ."""
 
+_SINGLE_STEP = 2.0**-8
+"""Days between neighbouring single-precision numbers around MJD 50,000."""
+
+_TIME_KEYS = ("TIME-OBS", "UT-STR", "UTSTART")
 _TIME_OF_DAY = re.compile(r"\s*(\d{1,2}):(\d{1,2}):(\d{1,2}(?:\.\d*)?)\s*\Z")
 _EXPOSURE_KEYS = ("TEXPTIME", "EXPTIME", "EXPOSURE")
 
@@ -60,13 +64,18 @@ def time_columns(headers: FileHeaders) -> dict[str, float]:
 def exposure_time(headers: FileHeaders) -> float | None:
     """Return the exposure time [s]; a negative or absurd one counts as none."""
     for key in _EXPOSURE_KEYS:
-        seconds = headers.number(key)
-        if seconds is None:
+        said = headers.number(key)
+        if said is None:
             continue
+        seconds = said * _seconds_per_unit(headers.comment(key).lower())
         if 0.0 <= seconds <= LONGEST_EXPOSURE:
             return seconds
         headers.warn(f"{key} {seconds:g} s cannot be an exposure time")
     return None
+
+
+def _seconds_per_unit(comment: str) -> float:
+    return 60.0 if re.search(r"\bminutes?\b|^\s*\[min\]", comment) else 1.0
 
 
 def start_time(headers: FileHeaders) -> Moment | None:
@@ -95,8 +104,15 @@ def _counted(headers: FileHeaders, *keys: str) -> Moment | None:
         except TimeError:
             headers.warn(f"{key} {value:g} is not the MJD of an observation")
             continue
-        return Moment(mjd, 1.0 if mjd == math.floor(mjd) else 0.0)
+        return Moment(mjd, _width(mjd))
     return None
+
+
+def _width(mjd: float) -> float:
+    """Return how coarse an MJD is: a whole day, or what is left of one written in single precision."""
+    if mjd == math.floor(mjd):
+        return 1.0
+    return _SINGLE_STEP if (mjd / _SINGLE_STEP).is_integer() else 0.0
 
 
 def _dated(headers: FileHeaders) -> Moment | None:
@@ -111,13 +127,13 @@ def _dated(headers: FileHeaders) -> Moment | None:
             continue
         if ":" in text:
             return Moment(mjd)
-        time_of_day = _TIME_OF_DAY.match(headers.text("TIME-OBS") or "")
+        time_of_day = _TIME_OF_DAY.match(headers.text(*_TIME_KEYS) or "")
         if time_of_day is None:
             return Moment(math.floor(mjd), 1.0)
         hours, minutes, seconds = (float(part) for part in time_of_day.groups())
         if hours < 24 and minutes < 60 and seconds < 61:
             return Moment(math.floor(mjd) + ((hours * 60 + minutes) * 60 + seconds) / SECONDS_PER_DAY)
-        headers.warn(f"TIME-OBS {headers.text('TIME-OBS')} is not a time of day")
+        headers.warn(f"{time_of_day[0]} is not a time of day")
         return Moment(math.floor(mjd), 1.0)
     return None
 
@@ -125,10 +141,7 @@ def _dated(headers: FileHeaders) -> Moment | None:
 def _end(headers: FileHeaders, start: Moment, exposure: float | None) -> float | None:
     said = end_time(headers)
     if said is not None:
-        if said >= start.mjd:
-            return said
-        headers.warn("the observation ends before it begins; its end is left out")
-        return None
+        return _checked_end(headers, start, said, exposure or 0.0)
     if start.width:
         return start.mjd + start.width
     combined = headers.number("NCOMBINE")
@@ -137,9 +150,19 @@ def _end(headers: FileHeaders, start: Moment, exposure: float | None) -> float |
     return start.mjd + exposure / SECONDS_PER_DAY
 
 
-def first_end(headers: FileHeaders, key: str) -> float | None:
-    """Return the end of a raw frame [MJD] from a keyword of its detector, if it follows the start in a day."""
-    start, end = start_time(headers), end_time(headers, key)
+def _checked_end(headers: FileHeaders, start: Moment, end: float, exposure: float) -> float | None:
+    if end < start.mjd:
+        headers.warn("the observation ends before it begins; its end is left out")
+        return None
+    if (end - start.mjd) * SECONDS_PER_DAY * 1.01 + TOLERANCE < exposure:
+        headers.warn("the exposure time is longer than the observation; its end is left out")
+        return None
+    return end
+
+
+def first_end(headers: FileHeaders, *keys: str) -> float | None:
+    """Return the end of a raw frame [MJD] that its detector says, if it follows the start within a day."""
+    start, end = start_time(headers), end_time(headers, *keys)
     return end if start is not None and end is not None and 0.0 <= end - start.mjd < 1.0 else None
 
 

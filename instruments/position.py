@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
-
-from instruments.headers import FileHeaders, Header
+from instruments.headers import FileHeaders
 from sky.frames import from_icrs, to_icrs
 from sky.regions import Point, RegionError
 from sky.text import to_stcs
 from sky.vectors import FloatArray, positions, unit_vectors
 from sky.wcs import ImageFootprint, celestial_footprint
 
-_COORDINATE_KEY = re.compile(
-    r"Z?NAXIS\d*|WCSAXES|C(?:TYPE|RVAL|RPIX|DELT|UNIT|ROTA|NAME)\d+|(?:CD|PC|PV|PS)\d+_\d+|PC\d{6}|PROJP\d"
-    r"|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|EPOCH|MJD-OBS|DATE-OBS|MJDREF[IF]?|TIMESYS"
-    r"|RESTFRQ|RESTFREQ|RESTWAV|SPECSYS|VELREF|DC-FLAG|[AB]P?_(?:\d_\d|ORDER)"
-)
 _SEXAGESIMAL = re.compile(r"\s*([+-]?)(\d{1,3})[:\s]+(\d{1,2})(?:[:\s]+(\d{1,2}(?:\.\d*)?))?\s*\Z")
 _ICRS_NAMES = frozenset({"", "ICRS", "FK5", "GAPPT", "FK5 J2000", "J2000"})
 
@@ -38,17 +32,10 @@ class Position:
         return to_stcs(Point(self.ra, self.dec))
 
 
-def coordinate_cards(header: Header) -> dict[str, object]:
-    """Return the cards that describe coordinates, so that the other hundreds are not read."""
-    return {
-        name: header[name] for name in header.names() if _COORDINATE_KEY.fullmatch(name) and name in header
-    }
-
-
 def footprint(headers: FileHeaders) -> ImageFootprint:
     """Return the footprint of all images of a file; one without region when there is none."""
-    images = [coordinate_cards(hdu.header) for hdu in headers.image_hdus()]
-    images = [cards for cards in images if "CTYPE2" in cards]
+    images = [hdu.coordinates for hdu in headers.image_hdus()]
+    images = [cards for cards in images if "CTYPE2" in cards and _has_reference(cards, headers)]
     if not images:
         return ImageFootprint()
     try:
@@ -60,6 +47,16 @@ def footprint(headers: FileHeaders) -> ImageFootprint:
         for note in found.notes:
             headers.warn(f"WCS: {note}")
     return found
+
+
+def _has_reference(cards: Mapping[str, object], headers: FileHeaders) -> bool:
+    """Tell whether celestial axes say where they are: the 0 that FITS assumes is nobody's position."""
+    for axis in range(1, 8):
+        kind = str(cards.get(f"CTYPE{axis}", "")).upper()
+        if kind.startswith(("RA", "DEC", "GLON", "GLAT", "ELON", "ELAT")) and f"CRVAL{axis}" not in cards:
+            headers.warn(f"WCS: axis {kind.strip()} has no CRVAL{axis}")
+            return False
+    return True
 
 
 def position_columns(headers: FileHeaders, seen: ImageFootprint) -> dict[str, float | int | str]:
@@ -103,18 +100,21 @@ def pointing(headers: FileHeaders, ra_key: str = "RA", dec_key: str = "DEC") -> 
         headers.warn(f"{ra_key} {ra:g} and {dec_key} {dec:g} are not a position on the sky")
         return None
     frame = _frame(headers)
-    if frame is None:
-        return None
     if frame == ("ICRS", None):
         return Position(ra % 360.0, dec)
+    return None if frame is None else _transformed(headers, ra, dec, frame)
+
+
+def _transformed(
+    headers: FileHeaders, ra: float, dec: float, frame: tuple[str, float | None]
+) -> Position | None:
     try:
         moved_ra, moved_dec = to_icrs([ra], [dec], *frame)
     except (RegionError, ValueError, ArithmeticError) as error:
-        headers.warn(f"{ra_key} and {dec_key} cannot be transformed to ICRS: {error}")
+        headers.warn(f"the position cannot be transformed to ICRS: {error}")
         return None
-    if not (np.isfinite(moved_ra).all() and np.isfinite(moved_dec).all()):
-        return None
-    return Position(float(moved_ra[0]), float(moved_dec[0]))
+    here = Position(float(moved_ra[0]), float(moved_dec[0]))
+    return here if math.isfinite(here.ra) and math.isfinite(here.dec) else None
 
 
 def _angle(headers: FileHeaders, key: str, *, hours: bool) -> float | None:
@@ -142,8 +142,8 @@ def _sexagesimal(headers: FileHeaders, key: str, found: re.Match[str], factor: f
 
 
 def _factor(headers: FileHeaders, key: str) -> float:
-    comment = next((h.header.comment(key).lower() for h in headers.hdus if key in h.header), "")
-    if re.match(r"\s*\[?(h|hr|hrs|hours?)\b", comment) or re.search(r"\b(in|decimal) hours\b", comment):
+    comment = headers.comment(key).lower()
+    if re.match(r"\s*\[(h|hr|hrs)\]", comment) or ("hour" in comment and "deg" not in comment):
         return 15.0
     if re.match(r"\s*\[?rad(ians?)?\b", comment) or "in radians" in comment:
         return math.degrees(1.0)

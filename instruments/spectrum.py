@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 from instruments.headers import FileHeaders, Hdu
-from instruments.position import coordinate_cards
 from sky.axes import SpectralAxis, pol_states, spectral_range
 from sky.regions import RegionError
 
@@ -14,7 +13,7 @@ _MIDAS_CTYPE = re.compile(r"(?:WAVELENGTH|LAMBDA)\s*[\[(]\s*(?P<unit>\w+)\s*[\])
 _IRAF_AXIS = re.compile(r"label=\"?wavelength\"?\s+units=(?P<unit>\w+)", re.IGNORECASE)
 _IRAF_LINEAR = re.compile(r"wtype=linear\b", re.IGNORECASE)
 _LABELS = {"WAVE": "em.wl", "AWAV": "em.wl", "FREQ": "em.freq", "ENER": "em.energy", "WAVN": "em.wavenumber"}
-_AIR = "AWAV"
+_UNIT_SPELLINGS = {"a": "Angstrom", "ang": "Angstrom", "angstrom": "Angstrom", "angstroms": "Angstrom"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,8 @@ def spectral_axis(headers: FileHeaders) -> Spectral | None:
             continue
         if found is not None:
             number = _axis_number(cards)
-            unit = str(cards.get(f"CUNIT{number}", "")).strip() or None
+            said = str(cards.get(f"CUNIT{number}", "")).strip()
+            unit = _UNIT_SPELLINGS.get(said.lower(), said) or None
             return Spectral(found, number, str(cards.get(f"CTYPE{number}", "")).strip().upper()[:4], unit)
     return None
 
@@ -61,7 +61,7 @@ def spectral_columns(found: Spectral | None) -> dict[str, float | int | str]:
 def polarisation_columns(headers: FileHeaders) -> dict[str, float | int | str]:
     """Return the polarisation columns of ObsCore, from a STOKES axis."""
     for hdu in headers.image_hdus():
-        cards = coordinate_cards(hdu.header)
+        cards = hdu.coordinates
         try:
             states = pol_states(cards)
         except RegionError as error:
@@ -78,7 +78,7 @@ def axis_cards(hdu: Hdu) -> dict[str, object]:
     MIDAS writes ``CTYPE1 = 'WAVELENGTH [A]'``. IRAF writes a linear axis without unit and puts label and
     unit into ``WAT1_001``, here in a form that it can say in one card.
     """
-    cards = coordinate_cards(hdu.header)
+    cards: dict[str, object] = dict(hdu.coordinates)
     for axis in range(1, len(hdu.shape) + 1):
         midas = _MIDAS_CTYPE.match(str(cards.get(f"CTYPE{axis}", "")))
         if midas:

@@ -35,10 +35,29 @@ _TECHNIQUES = {
     "IFU": "spectrum",
     "INTERFEROMETRY": "visibility",
 }
-"""First word of DPR TECH as ObsCore product types: a raw frame of an integral-field unit holds spectra, no cube yet."""
+"""First word of DPR TECH as ObsCore product types; a raw frame of an integral-field unit is no cube yet."""
 
 _TYPE_WORDS = frozenset(
-    "OBJECT STD SKY DARK BIAS FLAT LAMP DOME WAVE ARC ORDERDEF FMTCHK MASK TEST LINEARITY DETCHAR FOCUS ACQ".split()
+    [
+        "OBJECT",
+        "STD",
+        "SKY",
+        "DARK",
+        "BIAS",
+        "FLAT",
+        "LAMP",
+        "DOME",
+        "WAVE",
+        "ARC",
+        "ORDERDEF",
+        "FMTCHK",
+        "MASK",
+        "TEST",
+        "LINEARITY",
+        "DETCHAR",
+        "FOCUS",
+        "ACQ",
+    ]
 )
 """Words of DPR TYPE; OBJECT repeats them where there is no target."""
 
@@ -86,7 +105,9 @@ def target_name(headers: FileHeaders) -> str | None:
     target = headers.text("ESO OBS TARG NAME")
     if said is not None and not _is_type(said, kind) and not (target and _is_midas_title(headers)):
         return said
-    return None if any(word in kind for word in _LAMP_AND_SKY) else target
+    if target is None or target.upper().startswith("CALIB") or any(word in kind for word in _LAMP_AND_SKY):
+        return None
+    return target
 
 
 def _is_type(said: str, kind: str) -> bool:
@@ -139,7 +160,7 @@ def exposure_start(headers: FileHeaders) -> str | float | None:
 
 def frame_end(headers: FileHeaders) -> float | None:
     """Return when an infrared detector delivered a raw frame [MJD]; EXPTIME is that of one integration."""
-    return None if is_processed(headers) else first_end(headers, "ESO DET FRAM UTC")
+    return None if is_processed(headers) else first_end(headers, "ESO DET FRAM UTC", "ESO DET EXP UTC")
 
 
 def programme_type(headers: FileHeaders) -> int | None:

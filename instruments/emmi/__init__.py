@@ -1,0 +1,1 @@
+"""EMMI at the NTT."""

@@ -1,0 +1,1 @@
+"""FORS1 and FORS2 at the VLT."""

@@ -1,0 +1,1 @@
+"""The Hubble Space Telescope's Advanced Camera for Surveys."""

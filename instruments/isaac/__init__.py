@@ -1,0 +1,1 @@
+"""ISAAC at the VLT."""

@@ -1,0 +1,1 @@
+"""UVES at the VLT."""

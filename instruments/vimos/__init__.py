@@ -1,0 +1,1 @@
+"""VIMOS at the VLT."""

@@ -1,0 +1,1 @@
+"""VISIR at the VLT."""
