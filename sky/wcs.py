@@ -253,7 +253,8 @@ def _pixel_scale(to_sky: ToSky, middle: tuple[float, float]) -> float:
         return float("nan")
     step_x, step_y = sky[1] - sky[0], sky[3] - sky[2]
     scale = float(np.sqrt(np.linalg.norm(np.cross(step_x, step_y))))
-    if not 1e-12 < scale < 1.0:
+    longest = max(float(np.linalg.norm(step_x)), float(np.linalg.norm(step_y)))
+    if not (1e-12 < scale and longest < 1.0):
         raise RegionError("wcs", f"a pixel of {np.degrees(scale) * 3600.0:.3g} arcsec is absurd")
     return scale
 
