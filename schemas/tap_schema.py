@@ -10,6 +10,7 @@ import pyarrow as pa
 from schemas.arrow import arrow_schema
 from schemas.model import Column, Schemas, Table
 from schemas.votable import votable_type
+from schemas.words import delimited
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -68,7 +69,7 @@ def _column(table: Table, column: Column, index: int) -> Row:
     size = datatype.arraysize
     return {
         "table_name": table.name,
-        "column_name": column.name,
+        "column_name": delimited(column.name),
         "datatype": datatype.datatype,
         "arraysize": size,
         "xtype": datatype.xtype,
@@ -106,4 +107,4 @@ def _keys(public: Schemas) -> Iterator[Row]:
 def _key_columns(public: Schemas) -> Iterator[Row]:
     for key_id, table, number in _named_keys(public):
         for source, target in table.foreign_keys[number].columns.items():
-            yield {"key_id": key_id, "from_column": source, "target_column": target}
+            yield {"key_id": key_id, "from_column": delimited(source), "target_column": delimited(target)}

@@ -37,11 +37,14 @@ _SYNTAX = {
     "adql-sets": ("UNION", "EXCEPT", "INTERSECT"),
     "adql-common-table": ("WITH",),
     "adql-type": ("CAST",),
-    "adql-conditional": ("COALESCE",),
     "adql-unit": ("IN_UNIT",),
     "adql-offset": ("OFFSET",),
 }
-"""Optional parts of ADQL 2.1 by the last part of their identifier."""
+"""Optional parts of ADQL 2.1 by the last part of their identifier.
+
+COALESCE works as well, but the validators in use (STILTS 3.4) take ``features-adql-conditional`` for a
+mistake.
+"""
 
 
 def add_tap(outer: Element, ports: Ports) -> None:
@@ -65,6 +68,13 @@ def add_tap(outer: Element, ports: Ports) -> None:
     rows = child(node, "outputLimit")
     child(rows, "default", str(ports.limits.default_rows), unit="row")
     child(rows, "hard", str(ports.limits.hard_rows), unit="row")
+
+
+def add_tap_and_examples(outer: Element, ports: Ports) -> None:
+    """Add the TAP capability and where its examples are (DALI 1.1, section 2.3)."""
+    add_tap(outer, ports)
+    node = capability(outer, "ivo://ivoa.net/std/DALI#examples")
+    interface(node, ports.url("/tap/examples"), use="full")
 
 
 def _declared(ports: Ports) -> Schemas:

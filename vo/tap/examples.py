@@ -27,9 +27,9 @@ EXAMPLES: tuple[Example, ...] = (
         "Observations around a position",
         "The data products whose pointing is within 0.1 degrees of a position, the nearest first.",
         "SELECT TOP 20 obs_publisher_did, target_name, instrument_name, access_url,\n"
-        "  DISTANCE(POINT(s_ra, s_dec), POINT(63.3558, 10.4663)) AS distance_deg\n"
+        "  DISTANCE(POINT('ICRS', s_ra, s_dec), POINT('ICRS', 63.3558, 10.4663)) AS distance_deg\n"
         "FROM ivoa.ObsCore\n"
-        "WHERE 1 = CONTAINS(POINT(s_ra, s_dec), CIRCLE(63.3558, 10.4663, 0.1))\n"
+        "WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec), CIRCLE('ICRS', 63.3558, 10.4663, 0.1))\n"
         "ORDER BY distance_deg",
         ("ivoa.ObsCore",),
     ),
@@ -39,7 +39,7 @@ EXAMPLES: tuple[Example, ...] = (
         "The data products whose footprint has a point in common with a circle.",
         "SELECT TOP 20 obs_publisher_did, target_name, dataproduct_type, s_region\n"
         "FROM ivoa.ObsCore\n"
-        "WHERE 1 = INTERSECTS(s_region, CIRCLE(53.1, -27.8, 0.2))",
+        "WHERE 1 = INTERSECTS(s_region, CIRCLE('ICRS', 53.1, -27.8, 0.2))",
         ("ivoa.ObsCore",),
     ),
     Example(

@@ -8,7 +8,7 @@ from vo.dali import Parameters
 from vo.dali.router import respond
 from vo.ports import Ports
 from vo.reply import Reply
-from vo.tap.capabilities import add_tap
+from vo.tap.capabilities import add_tap_and_examples
 from vo.tap.examples import examples
 from vo.tap.service import TapService
 from vo.vosi.router import add_vosi
@@ -18,7 +18,7 @@ def build_router(ports: Ports, base: str = "/tap") -> APIRouter:
     """Serve TAP below the path ``base``."""
     router = APIRouter(prefix=base, tags=["TAP"])
     service = TapService(ports)
-    add_vosi(router, ports, base, add_tap, tables=True)
+    add_vosi(router, ports, base, add_tap_and_examples, tables=True)
 
     @router.api_route("/sync", methods=["GET", "POST"], summary="Query in ADQL, answered at once")
     async def query(request: Request) -> Response:

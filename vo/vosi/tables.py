@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas import Column, Schema, Schemas, Table, UnknownTableError
 from schemas.votable import votable_type
+from schemas.words import delimited
 from vo.dali import NotFoundFault, Parameters, UsageFault
 from vo.xml import XSI, Element, child, document, root
 
@@ -31,8 +32,9 @@ def with_columns(params: Parameters) -> bool:
 def tableset(declared: Schemas, *, columns: bool) -> bytes:
     """Return all public tables as a document."""
     outer = root(f"{{{_NAMESPACES['vosi']}}}tableset", _NAMESPACES)
-    for schema in declared.public.schemas:
-        _add_schema(outer, schema, columns=columns)
+    public = declared.public
+    for schema in public.schemas:
+        _add_schema(outer, public, schema, columns=columns)
     return document(outer)
 
 
@@ -45,23 +47,24 @@ def one_table(declared: Schemas, name: str) -> bytes:
         When there is none of that name.
     """
     try:
-        table = declared.public.table(name)
+        public = declared.public
+        table = public.table(name)
     except UnknownTableError:
         raise NotFoundFault(f"there is no table {name[:100]}") from None
     outer = root(f"{{{_NAMESPACES['vosi']}}}table", _NAMESPACES, type="table")
-    _fill_table(outer, table, columns=True)
+    _fill_table(outer, public, table, columns=True)
     return document(outer)
 
 
-def _add_schema(outer: Element, schema: Schema, *, columns: bool) -> None:
+def _add_schema(outer: Element, public: Schemas, schema: Schema, *, columns: bool) -> None:
     node = child(outer, "schema")
     child(node, "name", schema.name)
     _add_texts(node, description=schema.description, utype=schema.utype)
     for table in schema.tables:
-        _fill_table(child(node, "table", type="table"), table, columns=columns)
+        _fill_table(child(node, "table", type="table"), public, table, columns=columns)
 
 
-def _fill_table(node: Element, table: Table, *, columns: bool) -> None:
+def _fill_table(node: Element, public: Schemas, table: Table, *, columns: bool) -> None:
     child(node, "name", table.name)
     _add_texts(node, title=table.title, description=table.description, utype=table.utype)
     if not columns:
@@ -69,18 +72,20 @@ def _fill_table(node: Element, table: Table, *, columns: bool) -> None:
     for column in table.columns:
         _add_column(node, column)
     for foreign in table.foreign_keys:
+        if foreign.target not in public:
+            continue
         key = child(node, "foreignKey")
         child(key, "targetTable", foreign.target)
         for own, target in foreign.columns.items():
             pair = child(key, "fkColumn")
-            child(pair, "fromColumn", own)
-            child(pair, "targetColumn", target)
+            child(pair, "fromColumn", delimited(own))
+            child(pair, "targetColumn", delimited(target))
         _add_texts(key, description=foreign.description)
 
 
 def _add_column(table: Element, column: Column) -> None:
     node = child(table, "column", std="true" if column.std else "false")
-    child(node, "name", column.name)
+    child(node, "name", delimited(column.name))
     _add_texts(node, description=column.description, unit=column.unit, ucd=column.ucd, utype=column.utype)
     declared = votable_type(column)
     datatype = child(
