@@ -2,6 +2,7 @@
 
 from indexer.errors import FileRefused, IndexerError, IngestError, RowRefused
 from indexer.ingest import ingest
+from indexer.load import load
 from indexer.summary import Outcome, Progress, Reason, Summary
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "RowRefused",
     "Summary",
     "ingest",
+    "load",
 ]

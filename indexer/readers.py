@@ -18,9 +18,6 @@ from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 from indexer.errors import FileRefused, IndexerError, IngestError
 
-DEPTH: Final = 8
-"""Tasks that wait at each process, so that it need not wait for us."""
-
 WINDOW: Final = 256
 """Results that may wait for an earlier one."""
 
@@ -60,9 +57,14 @@ class ReaderPool(Generic[JobT, ResultT]):
     ----------
     prepare : called once in each process; returns the function that reads one job. Must be picklable.
     workers : number of processes.
+    depth : tasks that wait at each process, so that it need not wait for us; 1 for large ones, because a
+        process that is sending a large result takes no large task.
     """
 
-    def __init__(self, prepare: Callable[[], Callable[[JobT], ResultT]], workers: int) -> None:
+    def __init__(
+        self, prepare: Callable[[], Callable[[JobT], ResultT]], workers: int, *, depth: int = 8
+    ) -> None:
+        self._depth = depth
         self._prepare = prepare
         self._context = multiprocessing.get_context("spawn")
         self._readers: list[_Reader[JobT]] = [self._start() for _ in range(workers)]
@@ -100,7 +102,7 @@ class ReaderPool(Generic[JobT, ResultT]):
 
     def _feed(self, run: _Run[JobT, ResultT]) -> None:
         for reader in sorted(self._readers, key=lambda reader: len(reader.pending)):
-            while len(reader.pending) < DEPTH and run.next_in - run.next_out < WINDOW:
+            while len(reader.pending) < self._depth and run.next_in - run.next_out < WINDOW:
                 job = run.take()
                 if job is None:
                     return
