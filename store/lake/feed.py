@@ -13,7 +13,7 @@ import schemas
 from store.lake.errors import FeedIncomplete
 from store.lake.log import Commit, Log
 from store.lake.rows import keys_of
-from store.lake.tables import RESTORED
+from store.lake.tables import REMOVED_KEYS, RESTORED
 
 CHANGE_TYPE = "_change_type"
 """Column of Delta's change files."""
@@ -100,6 +100,8 @@ def _events(log: Log, commit: Commit, schema: pa.Schema) -> list[tuple[int, pa.T
     if not commit.changes_rows and not commit.changes:
         return []
     gone, came = 2 * commit.version, 2 * commit.version + 1
+    if REMOVED_KEYS in commit.info:
+        return [(gone, _rows(log, [commit.info[REMOVED_KEYS]], schema))]
     if commit.changes:
         marked = schema.append(pa.field(CHANGE_TYPE, pa.string()))
         rows = _rows(log, commit.changes, marked)

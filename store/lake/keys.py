@@ -54,6 +54,11 @@ class KnownRows:
             self._held[table.name] = _Held(pin, fresh)
             return fresh
 
+    def forget(self, path: str) -> None:
+        """Drop what is remembered of the table in a folder."""
+        with self._lock:
+            self._held = {name: held for name, held in self._held.items() if held.pin.path != path}
+
     def _followed(
         self, lake_table: LakeTable, table: schemas.Table, pin: Pin, schema: pa.Schema
     ) -> pa.Table | None:

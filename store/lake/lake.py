@@ -212,6 +212,9 @@ class Lake:
             finally:
                 if not writer.closed:
                     writer.closed = True
+                    # Another table may get the folders that this batch created.
+                    for path in writer.created:
+                        self.forget_table(path)
                     # What cannot be taken back now, a full disk for one, the next writer takes back.
                     with suppress(LakeError), told_as_lake_errors("taking a batch back"):
                         repair(self)
@@ -223,8 +226,9 @@ class Lake:
         return self._tables[path]
 
     def forget_table(self, path: str) -> None:
-        """Drop what is remembered of a folder that is being removed."""
+        """Drop what is remembered of a folder whose table is gone or was never entered."""
         self._tables.pop(path, None)
+        self.known.forget(path)
 
     def _read_declarations(self, pin: Pin | None) -> Mapping[str, Table]:
         if pin is None:

@@ -19,10 +19,14 @@ from schemas.arrow import lake_schema
 from store.lake.errors import Incompatible
 from store.lake.ledger import APPLICATION
 from store.lake.log import Log
+from store.lake.rewrite import prepare_deletion
 from store.lake.rows import conform
 
 RESTORED = "onedfs.restored"
 """Commit note: everything after the version it names was taken back by this commit."""
+
+REMOVED_KEYS = "onedfs.removed"
+"""Commit note: the file of the keys whose rows the commit deletes, and it does nothing else."""
 
 BATCH_NOTE = "onedfs.batch"
 """Commit note: the batch that a commit belongs to."""
@@ -93,19 +97,11 @@ class LakeTable:
         )
 
     def delete(self, key: Sequence[str], keys: pa.Table, batch: str, ledger_version: int) -> None:
-        """Delete the rows that have one of the keys; each key once.
-
-        A merge, because a long ``IN`` list overflows the engine's stack.
-        """
-        same = " AND ".join(f'held."{name}" = gone."{name}"' for name in key)
-        self._opened().merge(
-            keys,
-            same,
-            source_alias="gone",
-            target_alias="held",
-            streamed_exec=False,
-            commit_properties=_notes(batch, ledger_version),
-        ).when_matched_delete().execute()
+        """Delete the rows that have one of the keys; each key once, and held by the table."""
+        delta = self._opened()
+        deletion = prepare_deletion(self.log, delta.version(), key, keys)
+        notes = _notes(batch, ledger_version, **{REMOVED_KEYS: deletion.removed_keys})
+        delta.create_write_transaction(deletion.actions, "append", delta.schema(), commit_properties=notes)
 
     def restore(self, version: int, batch: str, ledger_version: int) -> None:
         """Make the newest version hold what an older one held."""

@@ -16,6 +16,7 @@ from store.lake.errors import told_as_lake_errors
 from store.lake.lake import Lake
 from store.lake.ledger import FOLDER, now
 from store.lake.log import CHECKPOINT, Log
+from store.lake.tables import REMOVED_KEYS
 
 TARGET_BYTES = 128 * 2**20
 """Size that compaction aims for; one file is then a few hundred thousand wide rows."""
@@ -125,7 +126,7 @@ def _delete_unneeded(log: Log, span: Span) -> int:
     needed = set(log.files(low))
     for version in range(low + 1, span.high + 1):
         commit = log.commit(version)
-        needed.update(commit.adds, commit.changes)
+        needed.update(commit.adds, commit.changes, [commit.info.get(REMOVED_KEYS, "")])
     present = {path.relative_to(log.table).as_posix(): path for path in log.table.rglob("*.parquet")}
     unneeded = [
         path for name, path in present.items() if name not in needed and not name.startswith("_delta_log/")

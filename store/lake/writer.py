@@ -50,6 +50,7 @@ class Writer:
         self.batch = batch or uuid.uuid4().hex
         self.replayed = replayed
         self.closed = False
+        self.created: list[str] = []
         self._lake = lake
         self._kind = kind
         self._base = base
@@ -237,6 +238,7 @@ class Writer:
         pin = self._pins.get(table.name)
         if pin is None:
             path = new_path(self._lake, table, {pin.path for pin in self._pins.values()})
+            self.created.append(path)
             held = self._lake.table_at(path)
             held.create(table, self.batch, self.version + 1)
             self._pins[table.name] = Pin(path, held.log.tip())
