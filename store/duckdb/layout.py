@@ -4,7 +4,7 @@ A generation is a folder ``<index>/<version>`` that never changes once it has th
 
     manifest.json      what is in it (:class:`Manifest`)
     index.duckdb       a table per indexed table, opened read-only
-    t3.cell.npy …      the spherical index of a table with positions or footprints
+    t3.position-cell.npy …  the spherical index of a table with positions or footprints
     in-use             locked (shared) by every process that reads it
 
 Names in the engine are made here and nowhere else: tables ``t0``, columns ``c0``; no declared name reaches SQL.
@@ -21,7 +21,7 @@ from pathlib import Path
 import schemas
 from schemas import Kind
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout; a generation of another one is rebuilt."""
 
 MANIFEST = "manifest.json"

@@ -60,9 +60,9 @@ class PositionIndex:
     def save(self, stem: Path) -> None:
         """Write the arrays beside ``stem``, for :meth:`load`; rows must be numbered by cell."""
         for name in ("cell", "ra", "dec"):
-            np.save(f"{stem}.{name}.npy", getattr(self, name))
+            np.save(f"{stem}.position-{name}.npy", getattr(self, name))
 
     @classmethod
     def load(cls, stem: Path) -> PositionIndex:
         """Map the arrays that :meth:`save` wrote into memory."""
-        return cls(*(load_array(f"{stem}.{name}.npy") for name in ("cell", "ra", "dec")))
+        return cls(*(load_array(f"{stem}.position-{name}.npy") for name in ("cell", "ra", "dec")))
