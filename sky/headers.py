@@ -49,7 +49,9 @@ def coordinate_cards(header: Cards) -> Header:
 
 def _sound(keyword: str, value: object) -> Any:
     if not _NUMERIC_CARD.fullmatch(keyword):
-        return value if isinstance(value, str | int | float) else str(value)
+        if isinstance(value, int | float) and math.isfinite(value):
+            return value
+        return "".join(letter for letter in str(value) if " " <= letter <= "~")
     if keyword in {"EQUINOX", "EPOCH"} and isinstance(value, str):
         value = value.strip().lstrip("JBjb")
     try:

@@ -174,6 +174,8 @@ def from_fits(content: bytes) -> MocRegion:
 
 
 def _sound(ranges: IntArray) -> MocRegion:
-    if len(ranges) and ((ranges < 0).any() or (ranges > ORDER_29_CELLS).any() or (ranges[:, 0] >= ranges[:, 1]).any()):
+    if len(ranges) and (
+        (ranges < 0).any() or (ranges > ORDER_29_CELLS).any() or (ranges[:, 0] >= ranges[:, 1]).any()
+    ):
         raise RegionError("out-of-range", "the MOC holds numbers that are no cells")
     return from_ranges(ranges)

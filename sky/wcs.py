@@ -141,6 +141,9 @@ def _image(header: Cards, shape: tuple[int, ...] | None) -> _Image | None:
         return None
     with quiet_wcs("the celestial axes cannot be told from the others"):
         celestial = wcs.sub([lon + 1, lat + 1])
+    scales = np.degrees(1.0) * np.abs(np.linalg.eigvals(np.radians(celestial.pixel_scale_matrix)))
+    if not (scales.min() > 1e-12 and scales.max() < 60.0):
+        raise RegionError("wcs", f"pixels of {scales.min():.3g} to {scales.max():.3g} degrees are absurd")
     to_sky = _to_sky(celestial, cards)
     return _outline(to_sky, size)
 
@@ -174,6 +177,8 @@ def _only_sky(cards: Header) -> None:
 
 def _to_sky(wcs: WCS, cards: Header) -> ToSky:
     frame, equinox, epoch = _frame(wcs, cards)
+    # The inverse of the COBE sphere cube is true to some tens of arcsec only.
+    sloppy = 0.1 / np.abs(wcs.pixel_scale_matrix).max() if wcs.wcs.ctype[0].endswith("-CSC") else 0.0
 
     def to_sky(x: FloatArray, y: FloatArray) -> FloatArray:
         with quiet_wcs("pixels have no place on the sky"):
@@ -181,7 +186,7 @@ def _to_sky(wcs: WCS, cards: Header) -> ToSky:
             back_x, back_y = wcs.wcs_world2pix(lon, lat, 0)
             flat_x, flat_y = wcs.pix2foc(x, y, 0) if wcs.has_distortion else (x, y)
         # Beyond the edge of a projection the inverse does not lead back.
-        stray = ~(np.hypot(back_x - flat_x, back_y - flat_y) < 0.5)
+        stray = ~(np.hypot(back_x - flat_x, back_y - flat_y) < max(0.5, sloppy))
         ra, dec = to_icrs(np.where(stray, np.nan, lon), lat, frame, equinox, epoch)
         return unit_vectors(ra, dec)
 
@@ -254,7 +259,7 @@ def _pixel_scale(to_sky: ToSky, middle: tuple[float, float]) -> float:
     step_x, step_y = sky[1] - sky[0], sky[3] - sky[2]
     scale = float(np.sqrt(np.linalg.norm(np.cross(step_x, step_y))))
     longest = max(float(np.linalg.norm(step_x)), float(np.linalg.norm(step_y)))
-    if not (1e-12 < scale and longest < 1.0):
+    if not (scale > 1e-12 and longest < 1.0):
         raise RegionError("wcs", f"a pixel of {np.degrees(scale) * 3600.0:.3g} arcsec is absurd")
     return scale
 
@@ -308,7 +313,7 @@ def _sampled(to_sky: ToSky, size: tuple[int, int], scale: float) -> _Image:
 
 def _shown(to_sky: ToSky, size: tuple[int, int]) -> BoolArray:
     """Tell which cells of the sampling order hold a place that a grid of pixels shows."""
-    grid_x, grid_y = (np.linspace(0.0, length - 1.0, min(length, 720)) for length in size)
+    grid_x, grid_y = (np.linspace(-0.5, length - 0.5, 800) for length in size)
     x, y = (axis.ravel() for axis in np.meshgrid(grid_x, grid_y))
     seen = to_sky(x, y)
     seen = seen[~np.isnan(seen).any(axis=1)]

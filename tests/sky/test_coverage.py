@@ -211,7 +211,8 @@ def test_small_polygons_are_covered_fast() -> None:
     rng = np.random.default_rng(5)
     ra, dec, size = rng.uniform(0, 350, 20_000), rng.uniform(-80, 80, 20_000), rng.uniform(0.01, 0.5, 20_000)
     found = [
-        f"POLYGON {x} {y} {x} {y + s} {x + s} {y + s} {x + s} {y}" for x, y, s in zip(ra, dec, size, strict=True)
+        f"POLYGON {x} {y} {x} {y + s} {x + s} {y + s} {x + s} {y}"
+        for x, y, s in zip(ra, dec, size, strict=True)
     ]
     footprints = Footprints.from_text(found)
     start = time.process_time()

@@ -20,7 +20,9 @@ numbers = st.one_of(
 squares = st.builds(
     lambda ra, dec, size, turn, close: " ".join(
         f"{x!r} {y!r}"
-        for x, y in [(ra, dec), (ra, dec + size), (ra + size, dec + size), (ra + size, dec)][:: 1 if turn else -1]
+        for x, y in [(ra, dec), (ra, dec + size), (ra + size, dec + size), (ra + size, dec)][
+            :: 1 if turn else -1
+        ]
         + ([(ra if turn else ra + size, dec)] if close else [])
     ),
     st.floats(0.0, 359.0),
@@ -70,8 +72,12 @@ def test_take_selects_rows(column: list[str | None], data: st.DataObject) -> Non
     rows = data.draw(st.lists(st.integers(0, len(column) - 1), max_size=10))
     chosen = footprints.take(rows)
     assert [chosen.region(place) for place in range(len(rows))] == [footprints.region(row) for row in rows]
-    assert [place in chosen.errors for place in range(len(rows))] == [row in footprints.errors for row in rows]
-    assert np.array_equal(np.isin(np.arange(len(rows)), chosen.mis_wound), np.isin(rows, footprints.mis_wound))
+    assert [place in chosen.errors for place in range(len(rows))] == [
+        row in footprints.errors for row in rows
+    ]
+    assert np.array_equal(
+        np.isin(np.arange(len(rows)), chosen.mis_wound), np.isin(rows, footprints.mis_wound)
+    )
 
 
 @given(st.lists(texts, max_size=6))
@@ -103,7 +109,15 @@ def test_a_mis_wound_polygon_gives_the_smaller_side() -> None:
 
 
 def test_rows_keep_their_place_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    column = ["POLYGON 10 10 11 10 11 11 10 11", "bad", "CIRCLE 1 2 3", None, "3/7", "POSITION 1 2", "CIRCLE 4 5 6"]
+    column = [
+        "POLYGON 10 10 11 10 11 11 10 11",
+        "bad",
+        "CIRCLE 1 2 3",
+        None,
+        "3/7",
+        "POSITION 1 2",
+        "CIRCLE 4 5 6",
+    ]
     whole = Footprints.from_text(column)
     monkeypatch.setattr("sky.footprints._CHUNK", 2)
     parts = Footprints.from_text(column)
@@ -116,7 +130,12 @@ def test_rows_keep_their_place_across_chunks(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_hundred_thousand_polygons_take_about_half_a_second() -> None:
     rng = np.random.default_rng(3)
     ra, dec = rng.uniform(0.0, 359.0, 100_000), rng.uniform(-80.0, 79.0, 100_000)
-    column = pa.array([f"POLYGON ICRS {x:.6f} {y:.6f} {x:.6f} {y + 0.1:.6f} {x + 0.1:.6f} {y:.6f} {x + 0.09:.6f} {y - 0.1:.6f}" for x, y in zip(ra, dec, strict=True)])
+    column = pa.array(
+        [
+            f"POLYGON ICRS {x:.6f} {y:.6f} {x:.6f} {y + 0.1:.6f} {x + 0.1:.6f} {y:.6f} {x + 0.09:.6f} {y - 0.1:.6f}"
+            for x, y in zip(ra, dec, strict=True)
+        ]
+    )
     start = time.process_time()
     footprints = Footprints.from_text(column)
     assert time.process_time() - start < 4.0

@@ -29,7 +29,12 @@ def test_names_that_do_not(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "frame"),
-    [("GALACTIC", "galactic"), ("galactic_ii", "galactic"), ("ECLIPTIC", "barycentricmeanecliptic"), ("B1950", "fk4")],
+    [
+        ("GALACTIC", "galactic"),
+        ("galactic_ii", "galactic"),
+        ("ECLIPTIC", "barycentricmeanecliptic"),
+        ("B1950", "fk4"),
+    ],
 )
 @given(lon=lons, lat=lats)
 def test_positions_agree_with_astropy(name: str, frame: str, lon: float, lat: float) -> None:

@@ -69,7 +69,9 @@ def test_a_small_cap_stays_in_the_neighbourhood(ra: float, dec: float, order: in
 
 
 @given(ras, decs, st.floats(1e-9, 179.0), st.floats(0.0, 2.0 * np.pi))
-def test_chords_and_separations_measure_the_same_cone(ra: float, dec: float, radius: float, turn: float) -> None:
+def test_chords_and_separations_measure_the_same_cone(
+    ra: float, dec: float, radius: float, turn: float
+) -> None:
     centre = unit_vectors(ra, dec)
     across = perpendicular(centre[None])[0]
     rim = np.cos(np.radians(radius)) * centre + np.sin(np.radians(radius)) * (

@@ -9,13 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mocpy import MOC
 
-from sky.moc import cells_by_order, degrade, from_ascii, from_fits, from_json, from_ranges, to_ascii, to_fits, to_json, union
+from sky.moc import (
+    cells_by_order,
+    degrade,
+    from_ascii,
+    from_fits,
+    from_json,
+    from_ranges,
+    to_ascii,
+    to_fits,
+    to_json,
+    union,
+)
 from sky.regions import MocRegion, RegionError, normalise
 
 TOP = 12 << 58
 mocs = st.lists(
     st.one_of(
-        st.tuples(st.integers(0, TOP - 100), st.integers(1, 100)).map(lambda pair: (pair[0], pair[0] + pair[1])),
+        st.tuples(st.integers(0, TOP - 100), st.integers(1, 100)).map(
+            lambda pair: (pair[0], pair[0] + pair[1])
+        ),
         st.tuples(st.integers(0, 8), st.integers(0, 11)).map(
             lambda pair: (pair[1] << 58, (pair[1] << 58) + (1 << (2 * (29 - pair[0]))))
         ),
@@ -74,7 +87,9 @@ def test_bad_ascii_is_refused(text: str) -> None:
         from_ascii(text)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"3": 1}', '{"x": [1]}', '{"1": [48]}', '{"1": ["a"]}', "3"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"3": 1}', '{"x": [1]}', '{"1": [48]}', '{"1": ["a"]}', "3"]
+)
 def test_bad_json_is_refused(text: str) -> None:
     with pytest.raises(RegionError):
         from_json(text)

@@ -90,7 +90,9 @@ def test_the_reversed_polygon_is_the_complement(
 
 
 @given(centres, sizes, stars)
-def test_area_agrees_with_a_sum_of_right_triangles(at: tuple[float, float], size: float, spokes: list[float]) -> None:
+def test_area_agrees_with_a_sum_of_right_triangles(
+    at: tuple[float, float], size: float, spokes: list[float]
+) -> None:
     """Girard, triangle by triangle around the centre, by L'Huilier's formula."""
     _, vertices = star(*at, size, spokes)
     centre = unit_vectors(*at)

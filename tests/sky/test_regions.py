@@ -72,7 +72,9 @@ def test_the_pole_is_one_vertex_whatever_its_right_ascension() -> None:
 
 
 @given(st.floats(0.0, 359.0), st.floats(-89.0, 89.0), st.floats(1e-6, 100.0), st.floats(1e-6, 100.0))
-def test_a_box_reaches_half_its_sides_from_its_centre(ra: float, dec: float, width: float, height: float) -> None:
+def test_a_box_reaches_half_its_sides_from_its_centre(
+    ra: float, dec: float, width: float, height: float
+) -> None:
     box = box_polygon(ra, dec, width, height)
     assert not normalise_delivered(box)[1]
     if abs(dec) + height / 2.0 < 90.0:
@@ -121,7 +123,11 @@ def test_areas(region: Point | Circle | Polygon | Range | Union | MocRegion, squ
         (Circle(10.0, 20.0, 5.0), 10.0, 20.0),
         (Range(350.0, 10.0, -5.0, 5.0), 0.0, 0.0),
         (Range(0.0, 360.0, 80.0, 90.0), None, 90.0),
-        (Polygon(((0.0, 0.0), (0.0, 90.0), (90.0, 0.0))), 45.0, math.degrees(math.asin(1.0 / math.sqrt(3.0)))),
+        (
+            Polygon(((0.0, 0.0), (0.0, 90.0), (90.0, 0.0))),
+            45.0,
+            math.degrees(math.asin(1.0 / math.sqrt(3.0))),
+        ),
         (Union((Circle(0.0, 0.0, 1.0), Circle(10.0, 0.0, 1.0))), 5.0, 0.0),
     ],
 )
@@ -133,7 +139,10 @@ def test_centroids(region: Circle | Range | Polygon | Union, ra: float | None, d
 
 
 @given(
-    st.floats(0.0, 359.0), st.floats(-89.0, 80.0), st.floats(1e-7, 9.0), st.sampled_from([Polygon, Range, Union])
+    st.floats(0.0, 359.0),
+    st.floats(-89.0, 80.0),
+    st.floats(1e-7, 9.0),
+    st.sampled_from([Polygon, Range, Union]),
 )
 def test_bounding_circles_hold_the_corners(ra: float, dec: float, size: float, kind: type) -> None:
     corners = ((ra, dec), (ra, dec + size), ((ra + size) % 360.0, dec + size), ((ra + size) % 360.0, dec))

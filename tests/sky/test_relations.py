@@ -109,7 +109,9 @@ def test_a_polygon_meets_and_holds_itself(at: tuple[float, float], size: float, 
 
 
 @given(centres, sizes, stars, st.floats(0.0, 1.0))
-def test_boundary_points_belong(at: tuple[float, float], size: float, spokes: list[float], share: float) -> None:
+def test_boundary_points_belong(
+    at: tuple[float, float], size: float, spokes: list[float], share: float
+) -> None:
     polygon = star(at, size, spokes)
     corners = unit_vectors(*np.array(polygon.vertices).T)
     on_edge = unit(share * corners + (1.0 - share) * np.roll(corners, -1, axis=0))
@@ -186,7 +188,9 @@ def test_ranges_relate_as_samples_of_them_do(
     box: Range, at: tuple[float, float], size: float, spokes: list[float]
 ) -> None:
     for other in (star(at, size, spokes), Circle(*at, size)):
-        ra, dec = np.meshgrid(box.west + np.linspace(0.0, box.width, 120), np.linspace(box.south, box.north, 120))
+        ra, dec = np.meshgrid(
+            box.west + np.linspace(0.0, box.width, 120), np.linspace(box.south, box.north, 120)
+        )
         grid = contains_points(other, ra.ravel(), dec.ravel())
         circle = bounding_circle(other)
         rng = np.random.default_rng(7)
@@ -228,14 +232,18 @@ def test_a_union_holds_what_needs_several_parts() -> None:
     assert cover(both, across)
     assert not cover(left, across)
     assert not cover(Union((left, Polygon(((11.0, 0.0), (11.0, 10.0), (20.0, 10.0), (20.0, 0.0))))), across)
-    ring = [Circle(10.0 + 5.0 * math.cos(turn), 5.0 * math.sin(turn), 3.0) for turn in np.linspace(0.0, 6.0, 12)]
+    ring = [
+        Circle(10.0 + 5.0 * math.cos(turn), 5.0 * math.sin(turn), 3.0) for turn in np.linspace(0.0, 6.0, 12)
+    ]
     assert not cover(Union(tuple(ring)), Circle(10.0, 0.0, 5.0))
     assert cover(Union((*ring, Circle(10.0, 0.0, 3.0))), Circle(10.0, 0.0, 5.0))
 
 
 def test_a_reflex_corner_cuts_what_its_vertices_do_not_show() -> None:
     """The bar's ends lie in the two arms of a V, its middle does not."""
-    vee = normalise_delivered(Polygon(((0.0, 10.0), (5.0, 0.0), (10.0, 10.0), (8.0, 10.0), (5.0, 4.0), (2.0, 10.0))))[0]
+    vee = normalise_delivered(
+        Polygon(((0.0, 10.0), (5.0, 0.0), (10.0, 10.0), (8.0, 10.0), (5.0, 4.0), (2.0, 10.0)))
+    )[0]
     bar = normalise_delivered(Polygon(((1.5, 8.5), (8.5, 8.5), (8.5, 8.6), (1.5, 8.6))))[0]
     assert contains_points(vee, [1.5, 8.5], [8.5, 8.5]).all()
     assert meet(vee, bar)
@@ -243,7 +251,9 @@ def test_a_reflex_corner_cuts_what_its_vertices_do_not_show() -> None:
 
 
 @given(centres, st.sampled_from([0.3, 3.0, 30.0]), st.floats(0.0, 4.0), st.floats(0.0, 6.28))
-def test_mocs_relate_as_what_they_cover(at: tuple[float, float], size: float, off: float, turn: float) -> None:
+def test_mocs_relate_as_what_they_cover(
+    at: tuple[float, float], size: float, off: float, turn: float
+) -> None:
     circle = Circle(*at, size)
     moc = cover_moc(circle, 6)
     probe = Circle(*moved(at, min(off * size, 179.0), turn), size / 4.0)
@@ -287,13 +297,16 @@ def test_columns_relate_as_their_rows_do(column: list[Region | None], region: Re
     shifted = footprints.take([*range(1, len(column)), 0])
     other = [*column[1:], column[0]]
     pairs = list(zip(column, other, strict=True))
-    assert intersects_pairs(footprints, shifted).tolist() == [a is not None and b is not None and meet(a, b) for a, b in pairs]
+    assert intersects_pairs(footprints, shifted).tolist() == [
+        a is not None and b is not None and meet(a, b) for a, b in pairs
+    ]
     assert contains_pairs(footprints, shifted).tolist() == [
         a is not None and b is not None and cover(a, b) for a, b in pairs
     ]
     ra, dec = np.linspace(0.0, 300.0, len(column)), np.linspace(-80.0, 89.0, len(column))
     assert points_in_footprints(footprints, ra, dec).tolist() == [
-        row is not None and bool(contains_points(row, x, y)) for row, x, y in zip(column, ra, dec, strict=True)
+        row is not None and bool(contains_points(row, x, y))
+        for row, x, y in zip(column, ra, dec, strict=True)
     ]
 
 
@@ -306,7 +319,11 @@ def test_points_that_are_none_are_nowhere() -> None:
         True,
     ]
     footprints = Footprints.from_regions([everything, everything, None])
-    assert points_in_footprints(footprints, [np.nan, 0.0, 0.0], [0.0, 0.0, 0.0]).tolist() == [False, True, False]
+    assert points_in_footprints(footprints, [np.nan, 0.0, 0.0], [0.0, 0.0, 0.0]).tolist() == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_bad_rows_are_false_and_harm_nobody() -> None:
