@@ -37,7 +37,7 @@ MAPPED_TABLES = ("ivoa.ObsCore", "dbo.raw")
 _RESERVED = {"dp_id", "obs_collection"}
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(yaml.CSafeLoader):
     """YAML in which nothing is said twice."""
 
 

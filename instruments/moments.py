@@ -129,12 +129,12 @@ def _dated(headers: FileHeaders) -> Moment | None:
             return Moment(mjd)
         time_of_day = _TIME_OF_DAY.match(headers.text(*_TIME_KEYS) or "")
         if time_of_day is None:
-            return Moment(math.floor(mjd), 1.0)
+            return Moment(float(math.floor(mjd)), 1.0)
         hours, minutes, seconds = (float(part) for part in time_of_day.groups())
         if hours < 24 and minutes < 60 and seconds < 61:
             return Moment(math.floor(mjd) + ((hours * 60 + minutes) * 60 + seconds) / SECONDS_PER_DAY)
         headers.warn(f"{time_of_day[0]} is not a time of day")
-        return Moment(math.floor(mjd), 1.0)
+        return Moment(float(math.floor(mjd)), 1.0)
     return None
 
 
