@@ -147,7 +147,9 @@ def header_row(dp_id: str, hdus: list[list[str]]) -> Row:
     return {"dp_id": dp_id, "revision": 1, "cards": json.dumps(padded)}
 
 
-def build_archive(folder: Path, observations: int, *, environment: Mapping[str, Any] | None = None) -> SmallArchive:
+def build_archive(
+    folder: Path, observations: int, *, environment: Mapping[str, Any] | None = None
+) -> SmallArchive:
     """Build an archive whose rows are half in the generation and half in the delta."""
     settings = Settings(data=folder, **(environment or {}))
     lake = factory.open_lake(settings)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sky.healpix import cells, separation
 
@@ -86,9 +87,7 @@ def test_a_served_identifier_finds_its_row(small: SmallArchive) -> None:
     assert ids(small, {"where.obs_publisher_did": "ivo://onedfs.example/ID?OBS.00017"}) == ["OBS.00017"]
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ra=st.floats(0, 359.9), dec=st.floats(-90, 90), radius=st.floats(1, 60))
 def test_positions_in_a_circle_are_those_of_brute_force(
     small: SmallArchive, ra: float, dec: float, radius: float
@@ -159,9 +158,7 @@ def test_density_counts_every_placed_row_once(small: SmallArchive, order: int) -
 
 @pytest.mark.parametrize("column", ["t_min", "instrument_name", "obs_release_date"])
 @pytest.mark.parametrize("down", [False, True])
-def test_sorting_puts_missing_values_last_both_ways(
-    small: SmallArchive, column: str, *, down: bool
-) -> None:
+def test_sorting_puts_missing_values_last_both_ways(small: SmallArchive, column: str, *, down: bool) -> None:
     sort = f"-{column}" if down else column
     rows = small.client.get(ROWS, params={"sort": sort, "limit": "10000"}).json()["rows"]
     values = [row[column] for row in rows]

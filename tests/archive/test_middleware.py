@@ -1,0 +1,139 @@
+"""What every answer carries."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archive import context
+from archive.metrics import Metrics
+from archive.middleware import Gate
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from tests.archive.conftest import Client, SmallArchive
+
+PATHS = [
+    "/healthz",
+    "/readyz",
+    "/",
+    "/nothing",
+    "/api/v1/tables",
+    "/api/v1/tables/ivoa.obscore/rows?limit=x",
+    "/files/none",
+    "/tap/sync?LANG=ADQL&QUERY=SELECT",
+    "/tap/capabilities",
+    "/scs/ivoa.obscore?RA=1&DEC=2&SR=0.1",
+    "/metrics",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_scripts_of_other_sites_may_read_every_answer(small: SmallArchive, path: str) -> None:
+    reply = small.client.get(path, headers={"Origin": "https://elsewhere.example"})
+    assert reply.headers.get_list("access-control-allow-origin") == ["*"]
+    assert "X-Request-ID" in reply.headers["access-control-expose-headers"]
+    assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_preflight_is_granted(small: SmallArchive, path: str) -> None:
+    reply = small.client.request(
+        "OPTIONS",
+        path,
+        headers={
+            "Origin": "https://elsewhere.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type",
+        },
+    )
+    assert reply.status_code == 204
+    assert "POST" in reply.headers["access-control-allow-methods"]
+    assert reply.headers["access-control-allow-headers"] == "content-type"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_sane_request_id_is_kept(small: SmallArchive, path: str) -> None:
+    assert small.client.get(path, headers={"X-Request-ID": "run-7/a"}).headers["x-request-id"] == "run-7/a"
+
+
+@pytest.mark.parametrize("offered", ["", "x" * 129, "two words", "<script>", "a\tb", "é"])
+def test_a_strange_request_id_is_replaced(small: SmallArchive, offered: str) -> None:
+    given = small.client.get("/healthz", headers={"X-Request-ID": offered.encode()}).headers["x-request-id"]
+    assert given != offered
+    assert len(given) == 16
+
+
+def test_requests_without_an_id_get_different_ones(small: SmallArchive) -> None:
+    assert len({small.client.get("/healthz").headers["x-request-id"] for _ in range(5)}) == 5
+
+
+def _failing(small: SmallArchive, *, started: bool) -> Client:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if started:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError("secret of the house")
+
+    return type(small.client)(Gate(app, metrics=Metrics(small.index)))
+
+
+def test_a_failure_of_ours_is_told_without_its_insides(small: SmallArchive) -> None:
+    reply = _failing(small, started=False).get("/")
+    assert reply.status_code == 500
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json()["request_id"] == reply.headers["x-request-id"]
+    assert reply.headers["access-control-allow-origin"] == "*"
+    assert "secret" not in reply.text
+
+
+def test_long_documents_are_compressed_when_the_client_can_read_that(small: SmallArchive) -> None:
+    plain = small.client.get("/api/v1/tables/ivoa.obscore", headers={"Accept-Encoding": "identity"})
+    packed = small.client.get("/api/v1/tables/ivoa.obscore", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < len(plain.content) / 4
+    assert packed.json() == plain.json()
+
+
+def test_short_answers_and_streams_are_not_compressed(small: SmallArchive) -> None:
+    accepts = {"Accept-Encoding": "gzip"}
+    assert "content-encoding" not in small.client.get("/healthz", headers=accepts).headers
+    stream = small.client.get("/api/v1/tables/ivoa.obscore/rows?format=csv", headers=accepts)
+    assert "content-encoding" not in stream.headers
+    assert len(gzip.compress(stream.content)) < len(stream.content)
+
+
+def test_outside_of_a_request_there_is_no_id() -> None:
+    assert context.request_id() == "-"
+
+
+def test_metrics_count_requests_by_route_not_by_path(small: SmallArchive) -> None:
+    for name in ("a", "b", "c"):
+        small.client.get(f"/files/{name}")
+        small.client.get(f"/made-up-{name}")
+    text = small.client.get("/metrics").text
+    assert 'route="/files/{identifier:path}",status="404"' in text
+    assert "made-up" not in text
+    assert "onedfs_index_version 2.0" in text
+
+
+def test_readiness_waits_for_the_version_found_at_start(own: SmallArchive) -> None:
+    from tests.archive.conftest import observation
+
+    assert own.client.get("/readyz").json() == {"status": "ready", "version": 2}
+    from archive.app import create_app
+    from archive.process import Process
+    from tests.archive.conftest import Client, add_rows
+
+    add_rows(own.lake, "ivoa.ObsCore", [observation(900)])
+    parts = {name: getattr(own.process, name) for name in Process.__slots__}
+    later = Client(create_app(Process(**parts | {"started_at": own.lake.version()})))
+    waiting = later.get("/readyz")
+    assert waiting.status_code == 503
+    assert "version 2 of 3" in waiting.json()["detail"]
+    assert later.get("/healthz").status_code == 200
+    own.refresh()
+    assert later.get("/readyz").status_code == 200
