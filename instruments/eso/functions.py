@@ -102,9 +102,14 @@ def target_name(headers: FileHeaders) -> str | None:
     if category in {"CALIB", "TECHNICAL", "TEST"} and "STD" not in kind:
         return None
     said = headers.text("OBJECT")
+    block = _block_target(headers, kind)
+    named = said is not None and not _is_type(said, kind)
+    # Where the block names the target, a title that MIDAS gave is no better.
+    return said if named and not (block and _is_midas_title(headers)) else block
+
+
+def _block_target(headers: FileHeaders, kind: str) -> str | None:
     target = headers.text("ESO OBS TARG NAME")
-    if said is not None and not _is_type(said, kind) and not (target and _is_midas_title(headers)):
-        return said
     if target is None or target.upper().startswith("CALIB") or any(word in kind for word in _LAMP_AND_SKY):
         return None
     return target
