@@ -90,7 +90,14 @@ def answer(
         head = question.head.with_infos(
             Info("lake_version", str(found.version)), Info("request_id", ports.request_id())
         )
-        return Reply(Body(form.write(rows, head), resources.pop_all()), media_type)
+        body = Body(form.write(rows, head), resources.pop_all())
+        return Reply(body, media_type, headers={"Content-Disposition": _file_name(head.table_name, form)})
+
+
+def _file_name(name: str, form: Format) -> str:
+    """Return a header that lets a browser show an answer, and names the file if it is kept."""
+    plain = "".join(char for char in name if char.isascii() and (char.isalnum() or char in "._-"))
+    return f'inline; filename="{plain or "answer"}.{form.suffix}"'
 
 
 def error_reply(ports: Ports, fault: Fault, *infos: Info) -> Reply:

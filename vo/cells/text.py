@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from schemas import Column, Kind
 from schemas.votable import votable_type
-from vo.cells.buffers import number_type, numbers, text_parts
+from vo.cells.buffers import number_type, numbers, table_bytes, text_parts, text_scalar
 
 Escape = Callable[[pa.Array], pa.Array]
 """Makes texts safe for a format; missing values stay missing."""
@@ -86,6 +86,31 @@ def _timestamps(array: pa.Array) -> pa.Array:
     return pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), ".")
 
 
+def joined(parts: Iterable[pa.Array | str], separator: str = "", missing: str | None = None) -> pa.Array:
+    """Join texts row by row; a row with a missing one is missing, or has ``missing`` in its place."""
+    arguments = [text_scalar(part) if isinstance(part, str) else part for part in parts]
+    if missing is None:
+        return pc.binary_join_element_wise(*arguments, text_scalar(separator))
+    return pc.binary_join_element_wise(
+        *arguments, text_scalar(separator), null_handling="replace", null_replacement=missing
+    )
+
+
+def row_texts(
+    columns: Sequence[Column],
+    batch: pa.RecordBatch,
+    style: Style,
+    *,
+    before: str = "",
+    between: str,
+    after: str,
+) -> bytes:
+    """Return rows as text: what stands before, between and after their cells; missing values are empty."""
+    texts = [cells(column, array, style) for column, array in zip(columns, batch.columns, strict=True)]
+    rows = joined(texts, between, missing="")
+    return bytes(table_bytes(joined([before, rows, after])))
+
+
 def cells(column: Column, array: pa.Array, style: Style) -> pa.Array:
     """Return a column's values as text in a style; missing values stay missing."""
     kind = column.kind
@@ -98,22 +123,22 @@ def cells(column: Column, array: pa.Array, style: Style) -> pa.Array:
     if kind in (Kind.TEXT, Kind.REGION):
         return _quoted(style.escape(plain_texts(column, array)), style)
     if kind is Kind.BOOLEAN:
-        return pc.if_else(array, style.true, style.false)
+        return pc.if_else(array, text_scalar(style.true), text_scalar(style.false))
     return _numbers(array, style)
 
 
 def _quoted(array: pa.Array, style: Style) -> pa.Array:
     if not style.quote:
         return array
-    return pc.binary_join_element_wise(style.quote, array, style.quote, "")
+    return joined([style.quote, array, style.quote])
 
 
 def _numbers(array: pa.Array, style: Style) -> pa.Array:
     text = array.cast(pa.string())
     if pa.types.is_floating(array.type) and not pc.all(pc.is_finite(array)).as_py():
-        text = pc.if_else(pc.is_nan(array), pa.scalar(style.nan, pa.string()), text)
-        text = pc.if_else(pc.equal(array, np.inf), pa.scalar(style.infinity, pa.string()), text)
-        text = pc.if_else(pc.equal(array, -np.inf), pa.scalar(style.minus_infinity, pa.string()), text)
+        text = pc.if_else(pc.is_nan(array), text_scalar(style.nan), text)
+        text = pc.if_else(pc.equal(array, np.inf), text_scalar(style.infinity), text)
+        text = pc.if_else(pc.equal(array, -np.inf), text_scalar(style.minus_infinity), text)
     return text
 
 
@@ -127,13 +152,13 @@ def _lists(column: Column, array: pa.Array, style: Style) -> pa.Array:
         array = _filled(array, int(size))
     values = array.flatten()
     missing = "null" if style.nan is None else _missing_element(values.type, style.nan)
-    elements = pc.fill_null(_numbers(values, style), missing)
+    elements = pc.fill_null(_numbers(values, style), text_scalar(missing))
     lengths = numbers(pc.list_value_length(array), 0)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     text = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), elements), style.list_separator)
     if style.list_open:
-        text = pc.binary_join_element_wise(style.list_open, text, style.list_close, "")
-    return pc.if_else(array.is_valid(), text, pa.scalar(None, pa.string()))
+        text = joined([style.list_open, text, style.list_close])
+    return pc.if_else(array.is_valid(), text, text_scalar(None))
 
 
 def _filled(array: pa.Array, size: int) -> pa.Array:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import Column
-from vo.cells.buffers import null_mask, table_bytes, text_parts
-from vo.cells.text import Alphabet, Style, cells, replaced
+from vo.cells.buffers import null_mask, text_parts
+from vo.cells.text import Alphabet, Style, joined, replaced, row_texts
 from vo.dali.rows import Rows
 from vo.formats.ending import check_ending
 from vo.votable.document import Head
@@ -25,7 +24,7 @@ def _escape_csv(array: pa.Array) -> pa.Array:
     empty = bool(((np.diff(offsets) == 0) & ~null_mask(array)).any())
     if not empty and not _CSV_SPECIAL.in_any(array):
         return array
-    quoted = pc.binary_join_element_wise('"', pc.replace_substring(array, '"', '""'), '"', "")
+    quoted = joined(['"', pc.replace_substring(array, '"', '""'), '"'])
     return pc.if_else(pc.match_substring_regex(array, r'[",\r\n]|^\s|\s$|^$'), quoted, array)
 
 
@@ -53,13 +52,5 @@ def _write(rows: Rows, style: Style, separator: str, line_end: str) -> Iterator[
     names = style.escape(pa.array([column.name for column in rows.columns], pa.string()))
     yield (separator.join(names.to_pylist()) + line_end).encode()
     for batch in rows:
-        yield _lines(rows.columns, batch, style, separator, line_end)
+        yield row_texts(rows.columns, batch, style, between=separator, after=line_end)
     check_ending(rows)
-
-
-def _lines(
-    columns: Sequence[Column], batch: pa.RecordBatch, style: Style, separator: str, line_end: str
-) -> bytes:
-    texts = [cells(column, array, style) for column, array in zip(columns, batch.columns, strict=True)]
-    rows = pc.binary_join_element_wise(*texts, separator, null_handling="replace", null_replacement="")
-    return bytes(table_bytes(pc.binary_join_element_wise(rows, line_end, "")))

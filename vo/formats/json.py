@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas import Column
 from schemas.votable import votable_type
 from vo.cells.buffers import table_bytes
-from vo.cells.text import Alphabet, Style, cells, replaced
+from vo.cells.text import Alphabet, Style, cells, joined, replaced
 from vo.dali.rows import Rows
 from vo.formats.ending import check_ending
 from vo.votable.document import Head
@@ -50,22 +49,21 @@ def objects(columns: Sequence[Column], batch: pa.RecordBatch, separator: str = "
     names = [orjson.dumps(column.name).decode() for column in columns]
     keys = [("{" if first == 0 else ",") + name + ":" for first, name in enumerate(names)]
     parts = chain.from_iterable(zip(keys, texts, strict=True))
-    return _joined(parts, "}" + separator)
+    return _ended(parts, "}" + separator)
 
 
 def _arrays(columns: Sequence[Column], batch: pa.RecordBatch) -> bytes:
     texts = _texts(columns, batch)
     openings = ["[", *("," for _ in texts[1:])]
-    return _joined(chain.from_iterable(zip(openings, texts, strict=True)), "],\n")
+    return _ended(chain.from_iterable(zip(openings, texts, strict=True)), "],\n")
 
 
 def _texts(columns: Sequence[Column], batch: pa.RecordBatch) -> list[pa.Array]:
     return [cells(column, array, _STYLE) for column, array in zip(columns, batch.columns, strict=True)]
 
 
-def _joined(parts: Any, end: str) -> bytes:
-    rows = pc.binary_join_element_wise(*parts, end, "", null_handling="replace", null_replacement="null")
-    return bytes(table_bytes(rows))
+def _ended(parts: Iterable[pa.Array | str], end: str) -> bytes:
+    return bytes(table_bytes(joined([*parts, end], missing="null")))
 
 
 def describe(column: Column) -> dict[str, Any]:

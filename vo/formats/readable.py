@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lxml import etree
 
-from vo.cells.buffers import table_bytes
-from vo.cells.text import Style, cells, replaced
+from vo.cells.buffers import table_bytes, text_scalar
+from vo.cells.text import Style, cells, joined, replaced, row_texts
 from vo.dali.rows import Rows
 from vo.votable.document import Head
 from vo.votable.writer import escape_xml
@@ -33,7 +33,7 @@ def write_text(rows: Rows, head: Head) -> Iterator[bytes]:
     widths: list[int] = []
     for batch in rows:
         texts = [
-            pc.fill_null(cells(column, array, _TEXT), "")
+            pc.fill_null(cells(column, array, _TEXT), text_scalar(""))
             for column, array in zip(rows.columns, batch.columns, strict=True)
         ]
         if not widths:
@@ -46,8 +46,8 @@ def write_text(rows: Rows, head: Head) -> Iterator[bytes]:
             pc.utf8_lpad(text, width) if column.kind.is_numeric else pc.utf8_rpad(text, width)
             for column, text, width in zip(rows.columns, texts, widths, strict=True)
         ]
-        lines = pc.utf8_rtrim_whitespace(pc.binary_join_element_wise(*padded, "  "))
-        yield bytes(table_bytes(pc.binary_join_element_wise(lines, "\n", "")))
+        lines = pc.utf8_rtrim_whitespace(joined(padded, "  "))
+        yield bytes(table_bytes(joined([lines, "\n"])))
     if not widths:
         yield _heading(rows, [len(column.name) for column in rows.columns])
     yield from (f"# {line}\n".encode() for line in _remarks(rows))
@@ -80,11 +80,9 @@ def write_html(rows: Rows, head: Head) -> Iterator[bytes]:
     before, after = etree.tostring(page, encoding="utf-8").split(b"<?rows here?>")
     yield b"<!DOCTYPE html>\n" + before
     for batch in rows:
-        texts = [
-            cells(column, array, _HTML) for column, array in zip(rows.columns, batch.columns, strict=True)
-        ]
-        lines = pc.binary_join_element_wise(*texts, "</td><td>", null_handling="replace", null_replacement="")
-        yield bytes(table_bytes(pc.binary_join_element_wise("<tr><td>", lines, "</td></tr>\n", "")))
+        yield row_texts(
+            rows.columns, batch, _HTML, before="<tr><td>", between="</td><td>", after="</td></tr>\n"
+        )
     closing, end = after.split(b"</body>")
     yield closing
     for line in _remarks(rows):

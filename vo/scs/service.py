@@ -73,7 +73,7 @@ def find(declared: Schemas, name: str) -> Table:
         table = declared.public.table(name)
     except UnknownTableError:
         table = None
-    if table is None or table.position is None:
+    if table is None or table.position is None or not table.indexed:
         known = ", ".join(found.name for found in searchable(declared))
         raise NotFoundFault(f"there is no cone search of {name[:100]!r}; there is of {known}")
     return table

@@ -28,7 +28,7 @@ def capabilities(ports: Ports, base: str, add: AddCapability, *, tables: bool = 
     for name in names:
         version = "-1.1" if name == "tables" else ""
         node = capability(outer, f"ivo://ivoa.net/std/VOSI#{name}{version}")
-        interface(node, ports.url(f"{base}/{name}"), use="full")
+        interface(node, ports.url(f"{base}/{name}"), use="full", version="1.1" if version else None)
     return document(outer)
 
 

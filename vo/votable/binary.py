@@ -38,6 +38,8 @@ NULL_INTEGER = {
 _CHUNK_BYTES = 64 * 2**20
 """Arrow bytes of one piece; the joined bytes must stay below Arrow's 2 GiB."""
 
+_NOTHING = pa.scalar(b"", pa.binary())
+
 _BOOLEANS = np.frombuffer(b"FT?", dtype=np.uint8)
 
 
@@ -89,7 +91,7 @@ class _RowBuilder:
         self._close_block()
         if len(self._parts) == 1:
             return table_bytes(self._parts[0])
-        return table_bytes(pc.binary_join_element_wise(*self._parts, pa.scalar(b"", pa.binary())))
+        return table_bytes(pc.binary_join_element_wise(*self._parts, _NOTHING))
 
 
 def _add(row: _RowBuilder, column: Column, array: pa.Array) -> None:

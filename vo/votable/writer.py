@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import StrEnum
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pybase64
 
-from schemas import Column
-from vo.cells.buffers import table_bytes
-from vo.cells.text import Alphabet, Style, cells, replaced
+from vo.cells.text import Alphabet, Style, replaced, row_texts
 from vo.dali.rows import Rows
 from vo.votable.binary import encode
 from vo.votable.document import Head, Info, closing_info, envelope
@@ -67,7 +65,9 @@ def write(rows: Rows, head: Head, serialization: Serialization) -> Iterator[byte
     yield before
     if serialization is Serialization.TABLEDATA:
         for batch in rows:
-            yield _table_data(rows.columns, batch)
+            yield row_texts(
+                rows.columns, batch, _STYLE, before="<TR><TD>", between="</TD><TD>", after="</TD></TR>\n"
+            )
     else:
         yield from _base64(_stream(rows, flags=serialization is Serialization.BINARY2))
     yield between
@@ -75,12 +75,6 @@ def write(rows: Rows, head: Head, serialization: Serialization) -> Iterator[byte
     if ending is not None and ending.status != "OK":
         yield closing_info(Info("QUERY_STATUS", ending.status, ending.text))
     yield after
-
-
-def _table_data(columns: Sequence[Column], batch: pa.RecordBatch) -> bytes:
-    texts = [cells(column, array, _STYLE) for column, array in zip(columns, batch.columns, strict=True)]
-    rows = pc.binary_join_element_wise(*texts, "</TD><TD>", null_handling="replace", null_replacement="")
-    return bytes(table_bytes(pc.binary_join_element_wise("<TR><TD>", rows, "</TD></TR>\n", "")))
 
 
 def _stream(rows: Rows, *, flags: bool) -> Iterator[memoryview]:
