@@ -26,8 +26,7 @@ def translate(
     AdqlError
         The first thing that is wrong with the query, and where.
     """
-    source = Source(text)
-    query, errors = resolve(source, parse(source), _with_uploads(declared, uploads))
+    query, errors = _read(text, _with_uploads(declared, uploads))
     if query is None:
         raise errors[0]
     return query
@@ -37,13 +36,18 @@ def check(
     text: str, declared: schemas.Schemas, *, uploads: Iterable[schemas.Table] | None = None
 ) -> list[AdqlError]:
     """Return what is wrong with a query: one error of syntax, or all wrong names and types in order."""
+    return _read(text, _with_uploads(declared, uploads))[1]
+
+
+def _read(text: str, declared: schemas.Schemas) -> tuple[tree.Query | None, list[AdqlError]]:
     source = Source(text)
     try:
-        node = parse(source)
+        return resolve(source, parse(source), declared)
     except AdqlError as error:
-        return [error]
-    _, errors = resolve(source, node, _with_uploads(declared, uploads))
-    return errors
+        return None, [error]
+    except RecursionError:
+        # Nesting is bounded, but the caller may have used up most of the stack before.
+        return None, [source.error("syntax", 0, "the query is nested too deeply")]
 
 
 def _with_uploads(declared: schemas.Schemas, uploads: Iterable[schemas.Table] | None) -> schemas.Schemas:

@@ -11,7 +11,8 @@ from sky.regions import Circle, Point, Polygon, Region, RegionError
 from sky.text import parse_dali
 from vo.adql import constants, syntax
 from vo.adql.errors import similar
-from vo.adql.geometry import GeometryResolver, as_floats, named_kind
+from vo.adql.geometry import GeometryResolver
+from vo.adql.shapes import as_floats, named_kind
 from vo.adql.units import factor
 from vo.adql.words import AGGREGATES
 
@@ -92,21 +93,16 @@ class CallResolver(GeometryResolver):
 
     def _coalesce(self, node: syntax.Call) -> tree.Expression:
         found = self.each(self.value, node.arguments)
-        typed = [e for e in found if not (isinstance(e, tree.Literal) and e.value is None)]
-        if not typed:
-            return tree.Literal(None, Kind.TEXT)
-        kind = typed[0].kind
-        for expression in typed[1:]:
-            kind = constants.common_kind(kind, expression.kind) or kind
+        kind = _start_kind(found)
         fitted = []
         for expression, argument in zip(found, node.arguments, strict=True):
-            if isinstance(expression, tree.Literal):
-                literal = constants.as_kind(expression, kind)
-                expression = literal if literal is not None and literal.kind is kind else expression  # noqa: PLW2901
-            if constants.common_kind(kind, expression.kind) is None:
+            literal = constants.as_kind(expression, kind) if isinstance(expression, tree.Literal) else None
+            fitted.append(literal or expression)
+            wider = constants.common_kind(kind, fitted[-1].kind)
+            if wider is None:
                 message = f"{named_kind(kind)} is expected here, as before, not {named_kind(expression.kind)}"
                 self.fail("type", argument.at, message)
-            fitted.append(expression)
+            kind = wider
         return tree.Call("coalesce", tuple(fitted), kind)
 
     def _aggregate(self, node: syntax.Call) -> tree.Expression:
@@ -283,3 +279,14 @@ def _common(arguments: tuple[tree.Expression, ...]) -> Kind:
     for argument in arguments[1:]:
         kind = constants.common_number(kind, argument.kind)
     return kind
+
+
+def _start_kind(found: list[tree.Expression]) -> Kind:
+    """Return the kind that constants shall take: that of the first value that is no constant, if any."""
+    for expression in found:
+        if not isinstance(expression, tree.Literal):
+            return expression.kind
+    for expression in found:
+        if isinstance(expression, tree.Literal) and expression.value is not None:
+            return expression.kind
+    return Kind.TEXT

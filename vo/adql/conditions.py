@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from typing_extensions import override
 
 from query import tree
 from schemas import Kind
 from vo.adql import constants, syntax
-from vo.adql.geometry import named_kind
+from vo.adql.shapes import named_kind
 from vo.adql.values import ValueResolver
 
 _EXACT = ("=", "<>")
@@ -59,11 +61,15 @@ class ConditionResolver(ValueResolver):
         if isinstance(node, syntax.Null):
             self.fail("syntax", node.at, "nothing compares with NULL", ["IS NULL", "IS NOT NULL"])
         found = self.value(node)
+        self.refuse_shape(found, node.at)
+        return found
+
+    def refuse_shape(self, found: tree.Expression, at: int) -> None:
+        """Refuse a geometry where values are compared; the text of a footprint is none."""
         shape = isinstance(found, tree.RegionLiteral | tree.RegionOf) or found.kind is not Kind.REGION
         if found.kind.is_geometry and shape:
             message = f"{named_kind(found.kind)} cannot be compared like a number"
-            self.fail("type", node.at, message, ["CONTAINS", "INTERSECTS", "DISTANCE"])
-        return found
+            self.fail("type", at, message, ["CONTAINS", "INTERSECTS", "DISTANCE"])
 
     def unified(
         self, a: tree.Expression, b: tree.Expression, at: tuple[int, int], *, exact: bool
@@ -119,11 +125,22 @@ class ConditionResolver(ValueResolver):
     def _range(self, node: syntax.Range) -> tree.Predicate:
         operand, low, high = self.each(self.comparable, (node.operand, node.low, node.high))
         at = node.operand.at
+        if isinstance(operand, tree.Literal):
+            operand = self._beside(operand, at, (low, high), (node.low.at, node.high.at))
         operand, low = self.unified(operand, low, (at, node.low.at), exact=False)
         operand, high = self.unified(operand, high, (at, node.high.at), exact=False)
         if operand.kind is Kind.TIMESTAMP and low.kind is Kind.TEXT:
             low = self.as_time(low, node.low.at)
         return tree.Between(operand, low, high, node.negated)
+
+    def _beside(
+        self, constant: tree.Literal, at: int, others: Sequence[tree.Expression], places: Sequence[int]
+    ) -> tree.Expression:
+        """Return a constant in the kind of the first of these that is none itself, if any."""
+        for other, place in zip(others, places, strict=True):
+            if not isinstance(other, tree.Literal):
+                return self.unified(constant, other, (at, place), exact=True)[0]
+        return constant
 
     def _membership(self, node: syntax.Membership) -> tree.Predicate:
         operand = self.comparable(node.operand)
@@ -140,7 +157,7 @@ class ConditionResolver(ValueResolver):
             return tree.InQuery(operand, query, node.negated)
         items = self.each(self.comparable, node.items)
         if isinstance(operand, tree.Literal):
-            operand, _ = self.unified(operand, items[0], (at, node.items[0].at), exact=True)
+            operand = self._beside(operand, at, items, [item.at for item in node.items])
 
         def fitted(item: tuple[tree.Expression, syntax.Value]) -> tree.Expression:
             both = self.unified(operand, item[0], (at, item[1].at), exact=True)

@@ -14,8 +14,8 @@ _RANGES = {Kind.SHORT: 2**15, Kind.INT: 2**31, Kind.LONG: 2**63}
 LARGEST_FLOAT = 3.4028234663852886e38
 """The largest number of single precision."""
 
-_INTEGER = re.compile(r"\s*[+-]?\d{1,19}\s*\Z")
-_DECIMAL = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*\Z")
+_INTEGER = re.compile(r"\s*[+-]?\d{1,19}\s*\Z", re.ASCII)
+_DECIMAL = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*\Z", re.ASCII)
 
 _TRUTH = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
@@ -80,7 +80,7 @@ def _as_number(literal: tree.Literal, kind: Kind) -> tree.Literal | None:
         if not value.is_integer() or not fits(int(value), kind):
             return tree.Literal(value, Kind.DOUBLE)
         value = int(value)
-    return tree.Literal(value, kind if fits(value, kind) else Kind.LONG)
+    return tree.Literal(value, kind) if fits(value, kind) else number(value)
 
 
 def fold(operator: str, left: tree.Literal, right: tree.Literal, kind: Kind) -> tree.Literal | None:
@@ -166,7 +166,7 @@ def sexagesimal(text: str, units: tuple[str, str, str]) -> float | None:
     """Return ``d:m:s`` (or with the ``units`` letters for colons) as a number of the first unit."""
     d, m, s = units
     pattern = rf"([+-]?)(\d+)[:{d}](\d+)[:{m}](\d+(?:\.\d*)?){s}?\Z"
-    found = re.match(pattern, text.strip().lower())
+    found = re.match(pattern, text.strip().lower(), re.ASCII)
     if found is None or int(found[3]) >= 60 or float(found[4]) >= 60:
         return None
     size = int(found[2]) + int(found[3]) / 60.0 + float(found[4]) / 3600.0

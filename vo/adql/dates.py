@@ -9,7 +9,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _DATE = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})"
-    r"(?:[T ](?P<hour>\d{2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d*))?)?)?Z?)?)?)?\Z"
+    r"(?:[T ](?P<hour>\d{2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d*))?)?)?Z?)?)?)?\Z",
+    re.ASCII,
 )
 
 

@@ -154,6 +154,9 @@ class RelationResolver(ConditionResolver):
         found = [column for rows in side.visible if (column := rows.find(name)) is not None]
         if len(found) == 1:
             column = found[0]
+            self.refuse_shape(column.expression, name.at)
+            if column.about.array:
+                self.fail("type", name.at, f"{column.about.name} is an array, which cannot be compared")
             if isinstance(column.expression, tree.Column):
                 self.about[column.expression] = column.about
             return column

@@ -23,6 +23,14 @@ class Failed(Exception):  # noqa: N818 - not an error of its own: the error is n
     """Something below could not be resolved; the error is noted already."""
 
 
+class TooDeep(Exception):  # noqa: N818 - carries the error, which ends everything
+    """The tree would be too deep; there is no point in looking for more errors."""
+
+    def __init__(self, error: AdqlError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 @dataclass(slots=True)
 class Level:
     """One SELECT on its way: its names, the clause being read, and what was seen of it."""
@@ -31,7 +39,7 @@ class Level:
     clause: str = "SELECT"
     in_aggregate: bool = False
     aggregates: bool = False
-    seen: list[tuple[tree.Column, int]] = field(default_factory=list)
+    seen: list[tuple[tree.Column, int, str]] = field(default_factory=list)
 
 
 class Resolution(ABC):
@@ -107,7 +115,7 @@ class Resolution(ABC):
         self._depth += 1
         try:
             if self._depth > MAX_DEPTH:
-                self.fail("syntax", at, "the query is nested, or chained, too deeply")
+                raise TooDeep(self.source.error("syntax", at, "the query is nested, or chained, too deeply"))
             yield
         finally:
             self._depth -= 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -14,10 +13,11 @@ from schemas import Kind
 from vo.adql import constants, syntax
 from vo.adql.describe import default_name, unique
 from vo.adql.errors import AdqlError, Source, similar
-from vo.adql.geometry import named_kind
+from vo.adql.outputs import as_kinds, column_kinds, loose, named_output, renamed
 from vo.adql.relations import RelationResolver
-from vo.adql.resolution import Failed, Level
+from vo.adql.resolution import Failed, Level, TooDeep
 from vo.adql.scope import Field, Scope
+from vo.adql.shapes import named_kind
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -37,7 +37,10 @@ def resolve(
 ) -> tuple[tree.Query | None, list[AdqlError]]:
     """Return the tree of a query, or None and all errors found, in the order of the text."""
     resolver = _QueryResolver(source, declared)
-    query = resolver.attempt(resolver.whole, node)
+    try:
+        query = resolver.attempt(resolver.whole, node)
+    except TooDeep as deep:
+        return None, [deep.error]
     errors = sorted(resolver.errors, key=lambda error: (error.line, error.column))
     return (None if errors else query), errors
 
@@ -59,7 +62,7 @@ class _QueryResolver(RelationResolver):
                 message = f"{name} has {len(query.columns)} columns, not {len(node.columns)}"
                 self.fail("type", node.columns[0].at, message)
             taken: set[str] = set()
-            query = _renamed(query, [unique(column.text, taken) for column in node.columns])
+            query = renamed(query, [unique(column.text, taken) for column in node.columns])
         self.common[name.lower()] = (node.name, query)
         return name, query
 
@@ -154,7 +157,7 @@ class _QueryResolver(RelationResolver):
             for found in rows.fields():
                 if isinstance(found.expression, tree.Column):
                     self.about[found.expression] = found.about
-                    self.level.seen.append((found.expression, node.at))
+                    self.level.seen.append((found.expression, node.at, self.level.clause))
                 yield found
 
     def _outputs(self, items: list[list[Chosen]]) -> list[tuple[tree.Output, int]]:
@@ -169,7 +172,7 @@ class _QueryResolver(RelationResolver):
         return found
 
     def _order(self, key: syntax.SortKey, outputs: tuple[tree.Output, ...] | None) -> tree.Order:
-        found = _named_output(key, outputs)
+        found = named_output(key, outputs)
         if found is not None:
             expression = found.expression
         elif key.value is None:
@@ -186,18 +189,19 @@ class _QueryResolver(RelationResolver):
     def _check_grouped(self, node: syntax.SelectNode, select: tree.Select, places: list[int]) -> None:
         """Refuse columns that have no one value in a group."""
         own = {source.alias for source in self.level.scope.named}
-        parts: list[tuple[Any, int]] = [
-            *((output.expression, at) for output, at in zip(select.outputs, places, strict=True)),
-            *((key, node.order_by[0].at) for key in select.order_by),
+        parts: list[tuple[Any, str, int]] = [
+            *((output.expression, "SELECT", at) for output, at in zip(select.outputs, places, strict=True)),
+            (select.having, "HAVING", 0),
+            *((key, "ORDER BY", 0) for key in select.order_by),
         ]
-        if select.having is not None and node.having is not None:
-            parts.append((select.having, node.having.at))
-        for part, at in parts:
-            column = _loose(part, select.group_by, own)
-            if column is not None:
-                places_of = [place for seen, place in self.level.seen if seen == column and place >= at]
-                message = f"{column.name} must be in GROUP BY or inside an aggregate such as MIN"
-                self.fail("type", min(places_of, default=at), message)
+        for part, clause, start in parts:
+            column = loose(part, select.group_by, own)
+            if column is None:
+                continue
+            seen = (place for found, place, where in self.level.seen if (found, where) == (column, clause))
+            at = min((place for place in seen if place >= start), default=node.at)
+            message = f"{column.name} must be in GROUP BY or inside an aggregate such as MIN"
+            self.fail("type", at, message)
 
     def _check_distinct(self, node: syntax.SelectNode, select: tree.Select) -> None:
         chosen = [output.expression for output in select.outputs]
@@ -214,14 +218,16 @@ class _QueryResolver(RelationResolver):
                 "type", node.at, f"both sides of {node.operator.upper()} have as many columns, not {counts}"
             )
         kinds = []
-        for a, b, name in zip(_kinds(left), _kinds(right), (c.name for c in left.columns), strict=True):
+        for a, b, name in zip(
+            column_kinds(left), column_kinds(right), (c.name for c in left.columns), strict=True
+        ):
             kind = constants.common_kind(a, b) if a and b else a or b or Kind.TEXT
             if kind is None:
                 message = f"the column {name} is {named_kind(cast('Kind', a))} on one side of "
                 message += f"{node.operator.upper()} and {named_kind(cast('Kind', b))} on the other"
                 self.fail("type", node.at, message)
             kinds.append(kind)
-        left, right = self._as_kinds(left, kinds), self._as_kinds(right, kinds)
+        left, right = as_kinds(left, kinds, self.describe), as_kinds(right, kinds, self.describe)
         outputs = tuple(tree.Output(tree.Column("", c.name, c.kind), c) for c in left.columns)
         order = self.each(lambda key: self._set_order(key, outputs), node.order_by)
         return tree.SetOperation(
@@ -229,96 +235,9 @@ class _QueryResolver(RelationResolver):
         )
 
     def _set_order(self, key: syntax.SortKey, outputs: tuple[tree.Output, ...]) -> tree.Order:
-        found = _named_output(key, outputs)
+        found = named_output(key, outputs)
         if found is None:
             names = [output.name for output in outputs]
             message = "the answer of a set operation is ordered by the names or positions of its columns"
             self.fail("unknown-column", key.at, message, names[:3])
         return tree.Order(found.expression, key.descending)
-
-    def _as_kinds(self, query: tree.Query, kinds: list[Kind]) -> tree.Query:
-        """Return a query with its columns cast to these kinds where they are of others."""
-        if all(column.kind is kind for column, kind in zip(query.columns, kinds, strict=True)):
-            return query
-        if isinstance(query, tree.SetOperation):
-            left, right = self._as_kinds(query.left, kinds), self._as_kinds(query.right, kinds)
-            new = {column.name: kind for column, kind in zip(left.columns, kinds, strict=True)}
-            order = tuple(
-                dataclasses.replace(
-                    key, expression=tree.Column("", key.expression.name, new[key.expression.name])
-                )
-                for key in query.order_by
-                if isinstance(key.expression, tree.Column)
-            )
-            return dataclasses.replace(query, left=left, right=right, order_by=order)
-        select = cast("tree.Select", query)
-        outputs = tuple(self._output_as(o, kind) for o, kind in zip(select.outputs, kinds, strict=True))
-        return dataclasses.replace(select, outputs=outputs)
-
-    def _output_as(self, output: tree.Output, kind: Kind) -> tree.Output:
-        if output.field.kind is kind:
-            return output
-        expression = output.expression
-        literal = constants.as_kind(expression, kind) if isinstance(expression, tree.Literal) else None
-        fitted = literal if literal is not None and literal.kind is kind else tree.Cast(expression, kind)
-        return tree.Output(fitted, self.describe(fitted, output.name))
-
-
-def _named_output(key: syntax.SortKey, outputs: tuple[tree.Output, ...] | None) -> tree.Output | None:
-    """Return the output that a sort key means by its position or its name."""
-    if key.position is not None:
-        return outputs[key.position - 1] if outputs and 0 < key.position <= len(outputs) else None
-    if not isinstance(key.value, syntax.Name) or len(key.value.parts) > 1:
-        return None
-    (name,) = key.value.parts
-    for output in outputs or ():
-        if name.text == output.name or (not name.quoted and name.text.lower() == output.name.lower()):
-            return output
-    return None
-
-
-def _kinds(query: tree.Query) -> list[Kind | None]:
-    """Return the kinds of a query's columns; None for a plain NULL, which can be of any."""
-    if isinstance(query, tree.Select):
-        return [
-            None if output.expression == tree.Literal(None, Kind.TEXT) else output.field.kind
-            for output in query.outputs
-        ]
-    return [column.kind for column in query.columns]
-
-
-def _renamed(query: tree.Query, names: list[str]) -> tree.Query:
-    if isinstance(query, tree.SetOperation):
-        new = {column.name: name for column, name in zip(query.columns, names, strict=True)}
-        order = tuple(
-            dataclasses.replace(
-                key, expression=dataclasses.replace(key.expression, name=new[key.expression.name])
-            )
-            for key in query.order_by
-            if isinstance(key.expression, tree.Column)
-        )
-        return dataclasses.replace(query, left=_renamed(query.left, names), order_by=order)
-    select = cast("tree.Select", query)
-    outputs = tuple(
-        dataclasses.replace(output, field=output.field.renamed(name))
-        for output, name in zip(select.outputs, names, strict=True)
-    )
-    return dataclasses.replace(select, outputs=outputs)
-
-
-def _loose(node: Any, keys: tuple[tree.Expression, ...], own: set[str]) -> tree.Column | None:
-    """Return a column of this SELECT that is neither grouped nor aggregated, if there is one."""
-    if node in keys or isinstance(node, tree.Aggregate | schemas.Table | schemas.Column):
-        return None
-    if isinstance(node, tree.Column):
-        return node if node.alias in own else None
-    parts: Iterable[Any] = ()
-    if isinstance(node, tuple):
-        parts = node
-    elif dataclasses.is_dataclass(node) and not isinstance(node, tree.RegionLiteral):
-        parts = (getattr(node, part.name) for part in dataclasses.fields(node))
-    for part in parts:
-        found = _loose(part, keys, own)
-        if found is not None:
-            return found
-    return None

@@ -100,7 +100,7 @@ class TokenStream:
 
     def expect(self, value: str) -> Token:
         """Read this word or sign."""
-        return self.accept(value) or self.unexpected(value)
+        return self.accept(value) or self.unexpected(value if value.isalpha() else f"'{value}'")
 
     def unexpected(self, wanted: str) -> NoReturn:
         """Refuse the next token, and say what could stand there."""

@@ -10,9 +10,9 @@ from schemas import Kind
 from vo.adql import constants, describe, syntax
 from vo.adql.calls import CallResolver
 from vo.adql.errors import similar
-from vo.adql.geometry import named_kind
 from vo.adql.resolution import Failed
 from vo.adql.scope import Field, Named, Scope
+from vo.adql.shapes import named_kind
 
 
 class ValueResolver(CallResolver):
@@ -80,7 +80,7 @@ class ValueResolver(CallResolver):
         if isinstance(expression, tree.Column):
             self.about[expression] = found.about
             if scope is self.level.scope and not self.level.in_aggregate:
-                self.level.seen.append((expression, at))
+                self.level.seen.append((expression, at, self.level.clause))
 
     def _qualified(self, scope: Scope, parts: tuple[syntax.Identifier, ...]) -> list[Field]:
         sources = scope.called(parts[:-1])
