@@ -60,7 +60,7 @@ def create_app(process: Process) -> ASGIApp:
     app.include_router(build_pages(process))
     ports = _ports(process)
     for protocol in PROTOCOLS:
-        app.include_router(protocol.router(ports))
+        app.include_router(protocol.router(ports), include_in_schema=False)
     return Gate(app, metrics=metrics)
 
 

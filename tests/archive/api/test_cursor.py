@@ -121,7 +121,7 @@ def test_after_holds_for_the_rows_that_follow(
     rows: list[tuple[int | None, int | None]],
     down_a: bool,
     down_b: bool,
-    data: st.DataObject,  # noqa: FBT001
+    data: st.DataObject,
 ) -> None:
     numbered = [(a, b, i) for i, (a, b) in enumerate(rows)]
     order = [

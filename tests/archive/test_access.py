@@ -1,0 +1,40 @@
+"""The access policy."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archive.access import AccessPolicy
+from archive.problems import Problem
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+POLICY = AccessPolicy(realm="archive.example", clock=lambda: NOW)
+MOMENTS = st.timedeltas(timedelta(days=-9999), timedelta(days=9999)).map(lambda delta: NOW + delta)
+
+
+@given(MOMENTS)
+def test_bytes_are_public_from_the_release_on(release: datetime) -> None:
+    assert POLICY.is_public(release) == (release <= NOW)
+    assert POLICY.is_public(release.replace(tzinfo=None)) == (release <= NOW)
+
+
+def test_the_instant_itself_is_public() -> None:
+    POLICY.require_bytes("X", NOW)
+    with pytest.raises(Problem) as caught:
+        POLICY.require_bytes("X", NOW + timedelta(microseconds=1))
+    assert caught.value.status == 401
+    assert caught.value.headers["WWW-Authenticate"] == 'Bearer realm="archive.example"'
+
+
+def test_without_a_release_date_bytes_are_public() -> None:
+    POLICY.require_bytes("X", None)
+
+
+def test_the_clock_is_that_of_the_wall() -> None:
+    policy = AccessPolicy(realm="x")
+    assert policy.is_public(datetime.now(UTC) - timedelta(seconds=5))
+    assert not policy.is_public(datetime.now(UTC) + timedelta(seconds=60))

@@ -1,0 +1,89 @@
+"""Settings, and what is fixed at the first start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from archive import factory
+from archive.settings import Settings, SettingsError, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"ONEDFS_{name.upper()}", raising=False)
+
+
+def test_defaults_serve_from_the_present_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+    assert settings.root == tmp_path / "data"
+    assert settings.public_url == "http://127.0.0.1:8000"
+    assert settings.database == f"sqlite:///{tmp_path}/data/onedfs.sqlite"
+
+
+def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEDFS_DATA", "/somewhere")
+    monkeypatch.setenv("ONEDFS_PUBLIC_URL", "https://x.example/archive/")
+    settings = load_settings()
+    assert settings.lake_root == Path("/somewhere/lake")
+    assert settings.public_url == "https://x.example/archive"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_URL", "ftp://x"),
+        ("PUBLIC_URL", "x.example"),
+        ("AUTHORITY", "ivo://x.example"),
+        ("MOST_ROWS", "0"),
+        ("QUERY_SECONDS", "soon"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"ONEDFS_{name}", value)
+    with pytest.raises(SettingsError, match=f"ONEDFS_{name}: ."):
+        load_settings()
+
+
+def test_limits_have_to_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEDFS_MOST_ROWS", "10")
+    with pytest.raises(SettingsError, match="default_rows must not exceed most_rows"):
+        load_settings()
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.title] == []
+
+
+def test_the_authority_is_fixed_at_the_first_start(tmp_path: Path) -> None:
+    assert factory.authority(Settings(data=tmp_path, authority="first.example")) == "first.example"
+    assert factory.authority(Settings(data=tmp_path)) == "first.example"
+    with pytest.raises(factory.AuthorityMismatch, match="onedfs migrate --authority second.example"):
+        factory.authority(Settings(data=tmp_path, authority="second.example"))
+    factory.change_authority(Settings(data=tmp_path), "second.example")
+    assert factory.authority(Settings(data=tmp_path, authority="second.example")) == "second.example"
+
+
+def test_processes_that_start_together_share_one_secret(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    factory.authority(settings)
+    lake = factory.open_lake(settings)
+    index = factory.open_index(settings, lake, poll=False)
+    found: list[bytes] = []
+    threads = [
+        Thread(target=lambda: found.append(factory.build_process(settings, index, lake).cursors.secret))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    index.close()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+    assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
