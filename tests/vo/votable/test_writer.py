@@ -112,6 +112,10 @@ def _read(column: Column, value: Any) -> Any:
     return None if isinstance(found, float) and math.isnan(found) else found
 
 
+def _without_blanks(value: Any) -> Any:
+    return value.strip(" \t\r\n") if isinstance(value, str) else value
+
+
 @pytest.mark.parametrize("form", list(Serialization))
 @given(table=tables(), data=st.data())
 def test_a_reader_sees_what_was_written(form: str, table: Any, data: st.DataObject) -> None:
@@ -122,7 +126,11 @@ def test_a_reader_sees_what_was_written(form: str, table: Any, data: st.DataObje
     assert len(found) == len(rows)
     for column in columns:
         seen = [_read(column, value) for value in found[column.name]]
-        assert seen == [_as_read(column, row[column.name], form) for row in rows]
+        expected = [_as_read(column, row[column.name], form) for row in rows]
+        if form == Serialization.TABLEDATA:
+            # astropy drops white space around the text of a cell.
+            seen, expected = ([_without_blanks(value) for value in values] for values in (seen, expected))
+        assert seen == expected
 
 
 @pytest.mark.parametrize("form", list(Serialization))
