@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archive import context
+from archive.app import create_app
 from archive.metrics import Metrics
 from archive.middleware import Gate
+from archive.process import Process
+from tests.archive.conftest import Client, SmallArchive, add_rows, observation
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
-
-    from tests.archive.conftest import Client, SmallArchive
 
 PATHS = [
     "/healthz",
@@ -121,13 +122,7 @@ def test_metrics_count_requests_by_route_not_by_path(small: SmallArchive) -> Non
 
 
 def test_readiness_waits_for_the_version_found_at_start(own: SmallArchive) -> None:
-    from tests.archive.conftest import observation
-
     assert own.client.get("/readyz").json() == {"status": "ready", "version": 2}
-    from archive.app import create_app
-    from archive.process import Process
-    from tests.archive.conftest import Client, add_rows
-
     add_rows(own.lake, "ivoa.ObsCore", [observation(900)])
     parts = {name: getattr(own.process, name) for name in Process.__slots__}
     later = Client(create_app(Process(**parts | {"started_at": own.lake.version()})))

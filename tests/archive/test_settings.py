@@ -63,7 +63,7 @@ def test_every_setting_says_what_it_is() -> None:
 def test_the_authority_is_fixed_at_the_first_start(tmp_path: Path) -> None:
     assert factory.authority(Settings(data=tmp_path, authority="first.example")) == "first.example"
     assert factory.authority(Settings(data=tmp_path)) == "first.example"
-    with pytest.raises(factory.AuthorityMismatch, match="onedfs migrate --authority second.example"):
+    with pytest.raises(factory.AuthorityMismatch, match=r"onedfs migrate --authority second\.example"):
         factory.authority(Settings(data=tmp_path, authority="second.example"))
     factory.change_authority(Settings(data=tmp_path), "second.example")
     assert factory.authority(Settings(data=tmp_path, authority="second.example")) == "second.example"

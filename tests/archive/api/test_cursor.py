@@ -13,12 +13,12 @@ from archive.api.cursor import Cursors, after
 from archive.problems import Problem
 from query import build, tree
 from schemas import Column, Kind, Table
+from tests.archive.conftest import SmallArchive, observation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from query.tree import Value
-    from tests.archive.conftest import SmallArchive
 
 ROWS = "/api/v1/tables/ivoa.obscore/rows"
 
@@ -58,8 +58,6 @@ def test_pages_hold_every_row_once_and_in_order(small: SmallArchive, sort: str) 
 
 @pytest.mark.parametrize("sort", ["dp_id", "-t_min", "instrument_name"])
 def test_rows_that_stay_come_once_while_others_are_added(own: SmallArchive, sort: str) -> None:
-    from tests.archive.conftest import observation
-
     before = {row["dp_id"] for row in own.observations}
     seen: list[str] = []
     for number, page in enumerate(walk(own, limit="7", sort=sort)):
@@ -116,8 +114,9 @@ CELLS = st.one_of(st.none(), st.integers(-2, 2))
 TUPLES = st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8)
 
 
-@given(TUPLES, st.booleans(), st.booleans(), st.data())
+@given(rows=TUPLES, down_a=st.booleans(), down_b=st.booleans(), data=st.data())
 def test_after_holds_for_the_rows_that_follow(
+    *,
     rows: list[tuple[int | None, int | None]],
     down_a: bool,
     down_b: bool,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from astropy.io import votable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +36,11 @@ def expected(small: SmallArchive, holds: Callable[[Row], Any]) -> list[str]:
     return sorted(row["dp_id"] for row in small.observations if holds(row))
 
 
+def in_spring(row: Row) -> bool:
+    date = row["obs_release_date"]
+    return date is not None and "2020-03-01" <= date.isoformat() <= "2020-05-01T00:00:00"
+
+
 @pytest.mark.parametrize(
     ("condition", "holds"),
     [
@@ -48,7 +56,7 @@ def expected(small: SmallArchive, holds: Callable[[Row], Any]) -> list[str]:
         (("where.t_min", "56000.."), lambda r: r["t_min"] is not None and r["t_min"] >= 56000),
         (("where.t_min", "..56000"), lambda r: r["t_min"] is not None and r["t_min"] <= 56000),
         (("where.t_min", ".."), lambda r: r["t_min"] is not None),
-        (("where.obs_release_date", "2020-03..2020-05"), lambda r: in_spring(r)),
+        (("where.obs_release_date", "2020-03..2020-05"), in_spring),
         (("where.target_name", "=100% sure_5"), lambda r: r["target_name"] == "100% sure_5"),
         (("q", "ngc"), lambda r: "NGC" in r["target_name"]),
         (("q", '"NGC 1"'), lambda r: "NGC 1" in r["target_name"]),
@@ -61,11 +69,6 @@ def test_a_condition_keeps_what_meets_it(
     found = ids(small, [condition])
     assert found == expected(small, holds)
     assert found
-
-
-def in_spring(row: Row) -> bool:
-    date = row["obs_release_date"]
-    return date is not None and "2020-03-01" <= date.isoformat() <= "2020-05-01T00:00:00"
 
 
 def test_values_of_one_column_are_alternatives_and_columns_add_up(small: SmallArchive) -> None:
@@ -152,7 +155,7 @@ def test_density_counts_every_placed_row_once(small: SmallArchive, order: int) -
     reply = small.client.get("/api/v1/tables/ivoa.obscore/density", params={"order": order}).json()
     placed = [row for row in small.observations if row["s_ra"] is not None]
     wanted = Counter(int(cells(row["s_ra"], row["s_dec"], order)) for row in placed)
-    assert {cell: count for cell, count in reply["cells"]} == wanted
+    assert dict(reply["cells"]) == wanted
     assert reply["total"] == len(placed)
 
 
@@ -222,11 +225,6 @@ def test_the_accept_header_chooses_the_form(small: SmallArchive) -> None:
 
 
 def test_parquet_and_votable_hold_the_same_rows(small: SmallArchive) -> None:
-    import io
-
-    import pyarrow.parquet as pq
-    from astropy.io import votable
-
     params = {"fields": "dp_id", "where.calib_level": "2"}
     parquet = small.client.get(ROWS, params={**params, "format": "parquet"}).content
     document = small.client.get(ROWS, params={**params, "format": "votable"}).content

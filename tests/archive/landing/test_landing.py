@@ -10,8 +10,9 @@ import pytest
 from lxml import etree, html
 
 from archive.app import create_app
+from archive.landing.holdings import HoldingsCache
 from archive.process import Process
-from tests.archive.conftest import Client, SmallArchive, build_archive
+from tests.archive.conftest import Client, SmallArchive, build_archive, observation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,7 @@ def test_links_and_forms_lead_somewhere(small: SmallArchive) -> None:
     for url in {str(url).split("#")[0] for url in tree.xpath("//a/@href | //link/@href | //script/@src")}:
         assert small.client.get(f"/{url}").status_code == 200, url
     for form in tree.forms:
-        values = {name: value for name, value in form.form_values()}
+        values = dict(form.form_values())
         reply = small.client.get(f"/{form.action}", params=values)
         assert reply.status_code == 200, reply.text
         assert reply.headers["content-type"].startswith("text/html")
@@ -113,9 +114,6 @@ def test_programs_get_the_facts_as_json(small: SmallArchive) -> None:
 
 
 def test_new_observations_show_up(own: SmallArchive) -> None:
-    from archive.landing.holdings import HoldingsCache
-    from tests.archive.conftest import observation
-
     cache = HoldingsCache(own.index, pause=0)
     before = cache.get().observations
     own.add("ivoa.ObsCore", [observation(500)])
@@ -132,8 +130,6 @@ def test_an_empty_archive_has_a_page_too(tmp_path: Path) -> None:
 
 
 def test_values_from_headers_are_text_on_the_page(own: SmallArchive) -> None:
-    from tests.archive.conftest import observation
-
     own.add("ivoa.ObsCore", [observation(500) | {"instrument_name": "<script>alert(1)</script>"}])
     text = Client(create_app(own.process)).get("/").text
     assert "<script>alert" not in text

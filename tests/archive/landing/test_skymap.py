@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -58,5 +59,5 @@ def test_lines_do_not_cross_the_map() -> None:
     for segment in re.findall(r"L(\S+) \S+?(?=[ML]|$)", drawn.galactic):
         assert abs(float(segment)) <= WIDTH / 2
     points = [(kind, float(x)) for kind, x in re.findall(r"([ML])(\S+) ", drawn.galactic)]
-    jumps = [abs(b[1] - a[1]) for a, b in zip(points, points[1:], strict=False) if b[0] == "L"]
+    jumps = [abs(b[1] - a[1]) for a, b in itertools.pairwise(points) if b[0] == "L"]
     assert max(jumps) < WIDTH / 8
