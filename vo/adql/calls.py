@@ -12,7 +12,7 @@ from sky.text import parse_dali
 from vo.adql import constants, syntax
 from vo.adql.errors import similar
 from vo.adql.geometry import GeometryResolver
-from vo.adql.shapes import as_floats, named_kind
+from vo.adql.shapes import as_floats, is_shape, named_kind
 from vo.adql.units import factor
 from vo.adql.words import AGGREGATES
 
@@ -77,7 +77,7 @@ class CallResolver(GeometryResolver):
             return tree.Literal(None, kind)
         if accepts is Accepts.TIME and found.kind is Kind.TEXT:
             return self.as_time(found, node.at)
-        if not accepts.takes(found.kind) or isinstance(found, tree.RegionLiteral | tree.RegionOf):
+        if not accepts.takes(found.kind) or is_shape(found):
             self.fail("type", node.at, f"{accepts.value} is expected here, not {named_kind(found.kind)}")
         return found
 
@@ -230,7 +230,7 @@ class CallResolver(GeometryResolver):
                 return literal
         allowed = found.kind in (Kind.TEXT, Kind.REGION) or kind is Kind.TEXT or found.kind is kind
         numeric = (found.kind.is_numeric or found.kind is Kind.BOOLEAN) and kind.is_numeric
-        if not (allowed or numeric) or _is_shape(found):
+        if not (allowed or numeric) or is_shape(found):
             self.fail("type", node.at, f"{named_kind(found.kind)} cannot become {node.target}")
         if found.kind is kind and length is None:
             return found
@@ -257,12 +257,6 @@ class CallResolver(GeometryResolver):
         if found.kind is not kind:
             self.fail("unsupported", node.at, f"only a constant text can become {node.target}")
         return found
-
-
-def _is_shape(found: tree.Expression) -> bool:
-    return found.kind.is_geometry and (
-        found.kind is not Kind.REGION or isinstance(found, tree.RegionLiteral | tree.RegionOf)
-    )
 
 
 def _coordinates(point: tree.Expression) -> tuple[tree.Expression, tree.Expression]:

@@ -9,7 +9,7 @@ from typing_extensions import override
 from query import tree
 from schemas import Kind
 from vo.adql import constants, syntax
-from vo.adql.shapes import named_kind
+from vo.adql.shapes import is_shape, named_kind
 from vo.adql.values import ValueResolver
 
 _EXACT = ("=", "<>")
@@ -66,8 +66,7 @@ class ConditionResolver(ValueResolver):
 
     def refuse_shape(self, found: tree.Expression, at: int) -> None:
         """Refuse a geometry where values are compared; the text of a footprint is none."""
-        shape = isinstance(found, tree.RegionLiteral | tree.RegionOf) or found.kind is not Kind.REGION
-        if found.kind.is_geometry and shape:
+        if is_shape(found):
             message = f"{named_kind(found.kind)} cannot be compared like a number"
             self.fail("type", at, message, ["CONTAINS", "INTERSECTS", "DISTANCE"])
 

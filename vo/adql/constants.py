@@ -91,8 +91,6 @@ def fold(operator: str, left: tree.Literal, right: tree.Literal, kind: Kind) -> 
     a, b = left.value, right.value
     if a is None or b is None:
         return tree.Literal(None, kind)
-    if isinstance(a, str) or isinstance(b, str):
-        return None
     if kind is Kind.LONG:
         whole = _whole(operator, int(a), int(b))
         if whole is None:
@@ -132,14 +130,12 @@ def negate(literal: tree.Literal) -> tree.Literal | None:
     value = literal.value
     if value is None:
         return literal
-    if isinstance(value, str):
-        return None
     if literal.kind.is_integer:
         opposite = -int(value)
         if not fits(opposite, Kind.LONG):
             return None
         return tree.Literal(opposite, literal.kind if fits(opposite, literal.kind) else Kind.LONG)
-    return tree.Literal(-value, literal.kind)
+    return tree.Literal(-float(value), literal.kind)
 
 
 def common_number(a: Kind, b: Kind) -> Kind:

@@ -17,7 +17,7 @@ from vo.adql.outputs import as_kinds, column_kinds, loose, named_output, renamed
 from vo.adql.relations import RelationResolver
 from vo.adql.resolution import Failed, Level, TooDeep
 from vo.adql.scope import Field, Scope
-from vo.adql.shapes import named_kind
+from vo.adql.shapes import is_shape, named_kind
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -127,6 +127,8 @@ class _QueryResolver(RelationResolver):
         key = self.value(node)
         if isinstance(key, tree.Literal):
             self.fail("syntax", node.at, "GROUP BY takes columns and expressions, not positions or constants")
+        if is_shape(key):
+            self.fail("type", node.at, f"{named_kind(key.kind)} cannot be grouped")
         return key
 
     def _item(self, node: syntax.Star | syntax.Item) -> list[Chosen]:
@@ -182,8 +184,9 @@ class _QueryResolver(RelationResolver):
             self.fail("unknown-column", key.at, message)
         else:
             expression = self.value(key.value)
-        if expression.kind.is_geometry and not isinstance(expression, tree.Column):
-            self.fail("type", key.at, "a geometry has no order")
+        array = isinstance(expression, tree.Column) and self.about[expression].array
+        if array or is_shape(expression):
+            self.fail("type", key.at, f"{'an array' if array else named_kind(expression.kind)} has no order")
         return tree.Order(expression, key.descending)
 
     def _check_grouped(self, node: syntax.SelectNode, select: tree.Select, places: list[int]) -> None:

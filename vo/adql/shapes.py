@@ -60,7 +60,7 @@ class ShapeResolver(Resolution):
         if isinstance(node, syntax.Text):
             self.fail("type", node.at, "a geometry is expected here, not a text", [f"REGION('{node.value}')"])
         found = self.value(node)
-        if found.kind is Kind.REGION and not isinstance(found, tree.RegionLiteral | tree.RegionOf):
+        if found.kind is Kind.REGION and not is_shape(found):
             return tree.RegionOf(found)
         if not found.kind.is_geometry:
             self.fail("type", node.at, f"a geometry is expected here, not {named_kind(found.kind)}")
@@ -174,6 +174,13 @@ def moved(region: Region, frame: str) -> Region:
 def _turned(lon: float, lat: float, frame: str) -> tuple[float, float]:
     ra, dec = to_icrs(lon, lat, frame)
     return float(ra), float(dec)
+
+
+def is_shape(found: tree.Expression) -> bool:
+    """Whether a value is a geometry; the text of a footprint column is none until it is used as one."""
+    if found.kind is Kind.REGION:
+        return isinstance(found, tree.RegionLiteral | tree.RegionOf)
+    return found.kind.is_geometry
 
 
 _KIND_NAMES = {

@@ -12,7 +12,7 @@ from vo.adql.calls import CallResolver
 from vo.adql.errors import similar
 from vo.adql.resolution import Failed
 from vo.adql.scope import Field, Named, Scope
-from vo.adql.shapes import named_kind
+from vo.adql.shapes import is_shape, named_kind
 
 
 class ValueResolver(CallResolver):
@@ -137,9 +137,7 @@ class ValueResolver(CallResolver):
 
     def _text(self, node: syntax.Value) -> tree.Expression:
         found = self.value(node)
-        if found.kind not in (Kind.TEXT, Kind.REGION) or isinstance(
-            found, tree.RegionLiteral | tree.RegionOf
-        ):
+        if found.kind not in (Kind.TEXT, Kind.REGION) or is_shape(found):
             message = f"|| joins texts, and this is {named_kind(found.kind)}"
             self.fail("type", node.at, message, ["CAST(... AS VARCHAR)"])
         return found

@@ -104,7 +104,7 @@ def test_a_constant_takes_the_kind_of_its_column(
 ) -> None:
     _, constant = sides(condition, declared)
     assert constant == tree.Literal(value, kind)
-    assert type(constant.value) is type(value)  # type: ignore[union-attr]
+    assert type(constant.value) is type(value)
 
 
 def test_a_constant_on_the_left_takes_the_kind_on_the_right(declared: schemas.Schemas) -> None:
