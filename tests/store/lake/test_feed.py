@@ -198,6 +198,13 @@ def test_a_published_table_comes_with_its_declaration_and_goes_with_its_name(
     assert (went.dropped, went.declared, went.changes) == ((catalogue.name,), (), ())
 
 
+def test_a_declaration_is_told_once(lake: Lake, catalogue: Table, files: Rows) -> None:
+    publish(lake, catalogue)
+    write(lake, "append", files(["a"]))
+    write(lake, "append", pa.table({"id": [7]}), catalogue.name)
+    assert [len(step.declared) for step in lake.changes(0)] == [1, 0, 0]
+
+
 def test_a_table_published_anew_in_another_shape_is_dropped_first(lake: Lake, catalogue: Table) -> None:
     publish(lake, catalogue)
     publish(lake, catalogue.model_copy(update={"columns": catalogue.columns[:1]}))

@@ -158,6 +158,17 @@ def test_lookup_forgets_what_was_taken_back(lake: Lake, files: Rows) -> None:
         assert writer.lookup("archive.files", "dp_id", ["a", "b"])["dp_id"].to_pylist() == ["a"]
 
 
+def test_a_table_whose_first_batch_was_taken_back_begins_anew(lake: Lake, files: Rows) -> None:
+    with lake.writer("ingest") as writer:
+        writer.append("archive.files", files(["a"]), dedupe=True)
+        assert writer.lookup("archive.files", "dp_id", ["a"]).num_rows == 1
+    with lake.writer("ingest") as writer:
+        writer.append("archive.files", files(["b"]))
+        assert writer.append("archive.files", files(["a"]), dedupe=True).num_rows == 0
+        writer.commit()
+    assert ids(lake.read("archive.files")) == ["a", "b"]
+
+
 def test_lookup_sees_what_another_process_wrote(lake: Lake, files: Rows) -> None:
     ingest(lake, files(["a"]))
     other = Lake(lake.root, lake.declared)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from typing_extensions import override
 
 from schemas import Column, Kind, Schema, Schemas, Table
 from store.lake import FeedIncomplete, Lake, clean_logs, compact, vacuum
@@ -62,6 +63,7 @@ class LakeMachine(RuleBasedStateMachine):
         self.followed: dict[Key, int] = {}
         self.follower = 0
 
+    @override
     def teardown(self) -> None:
         if hasattr(self, "root"):
             self.read_every_version()
