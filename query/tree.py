@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any, TypeAlias
 from typing import Literal as OneOf
 
@@ -444,17 +445,24 @@ Query: TypeAlias = Select | SetOperation | With
 
 def walk(node: Any) -> Iterator[Any]:
     """Yield a node and all nodes below it, sub-queries included; declarations are not entered."""
-    if isinstance(node, tuple):
-        for item in node:
-            yield from walk(item)
-        return
-    if not is_dataclass(node) or isinstance(node, RegionLiteral):
-        if isinstance(node, RegionLiteral):
-            yield node
-        return
-    yield node
-    for part in fields(node):
-        yield from walk(getattr(node, part.name))
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, tuple):
+            waiting.extend(reversed(current))
+            continue
+        parts = _parts(type(current))
+        if parts is not None:
+            yield current
+            waiting.extend(getattr(current, part) for part in parts)
+
+
+@cache
+def _parts(kind: type) -> tuple[str, ...] | None:
+    """Name the parts of a kind of node, last first; None for what is no node."""
+    if kind is RegionLiteral:
+        return ()
+    return tuple(part.name for part in reversed(fields(kind))) if is_dataclass(kind) else None
 
 
 def tables(query: Query) -> tuple[schemas.Table, ...]:

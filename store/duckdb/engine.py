@@ -41,7 +41,7 @@ def open_engine(generation: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
     BadGenerationError
         When the generation's database cannot be read.
     """
-    config: dict[str, str | bool | int] = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "threads": limits.threads,
         "memory_limit": limits.memory,
         "python_enable_replacements": False,
@@ -50,20 +50,18 @@ def open_engine(generation: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
         "allow_community_extensions": False,
         "temp_directory": "" if limits.spill_folder is None else str(limits.spill_folder),
         "max_temp_directory_size": limits.spill,
+        # Set on one connection these would not hold for its cursors.
+        "error_on_division_by_zero": False,
+        "ieee_floating_point_ops": True,
+        "default_null_order": "nulls_last",
     }
     engine = duckdb.connect(":memory:", config=config)
     try:
         path = str(generation / DATABASE).replace("'", "''")
         engine.execute(f"ATTACH '{path}' AS {BASE} (READ_ONLY)")
         udf.register(engine)
-        for setting in (
-            "error_on_division_by_zero = false",
-            "ieee_floating_point_ops = true",
-            "TimeZone = 'UTC'",
-            "enable_external_access = false",
-            "lock_configuration = true",
-        ):
-            engine.execute(f"SET {setting}")
+        engine.execute("SET GLOBAL enable_external_access = false")
+        engine.execute("SET GLOBAL lock_configuration = true")
     except duckdb.Error as error:
         engine.close()
         raise BadGenerationError(f"{generation.name}: {error}") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import schemas
-from store.duckdb.generation import build_generation, remove_drafts
+from store.duckdb.generation import build_generation, remove_drafts, set_aside
 from store.duckdb.index import most_delta
 from store.duckdb.layout import IN_USE, BadGenerationError, Manifest, generations
-from store.duckdb.wanted import answered, is_wanted
+from store.duckdb.wanted import answered, is_wanted, refused
 from store.lake import Lake
 
 LOG = logging.getLogger(__name__)
@@ -129,6 +128,11 @@ class Follower:
         return True
 
     def _set_bad_ones_aside(self) -> None:
+        for mark, folder in refused(self._folder):
+            if folder.is_dir():
+                LOG.warning("a reader could not use generation %s; it is written again", folder.name)
+                set_aside(folder)
+            mark.unlink(missing_ok=True)
         newest = self._lake.version()
         for version, folder in generations(self._folder):
             try:
@@ -137,7 +141,7 @@ class Follower:
                     raise BadGenerationError(f"{version} is newer than the lake, which is at {newest}")
             except BadGenerationError as error:
                 LOG.warning("a generation cannot be read and is written again: %s", error)
-                _remove(folder)
+                set_aside(folder)
 
     def _due(self) -> str | None:
         """Say why a generation is due now."""
@@ -188,13 +192,6 @@ def _remove_unused(folder: Path) -> None:
         with (folder / IN_USE).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Still locked: a reader that waits for it finds the folder gone.
-            _remove(folder)
+            set_aside(folder)
     except BlockingIOError:
         return
-
-
-def _remove(folder: Path) -> None:
-    gone = folder.with_name(f"gone-{folder.name}")
-    shutil.rmtree(gone, ignore_errors=True)
-    folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)

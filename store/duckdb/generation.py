@@ -43,11 +43,10 @@ def build_generation(
 ) -> Path:
     """Write the generation of a version below the index folder and return its own folder.
 
-    It is written beside and renamed when it is complete, so that a half-written one is never seen.
+    It is written beside and renamed when it is complete, so that a half-written one is never seen. One of the
+    same version makes way; who reads it keeps its files open.
     """
     target = folder / str(version)
-    if target.exists():
-        return target
     draft = folder / f"draft-{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -56,6 +55,8 @@ def build_generation(
         Manifest(version, tuple(tables)).write(draft)
         (draft / IN_USE).touch()
         _flush(draft)
+        if target.exists():
+            set_aside(target)
         draft.rename(target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -70,10 +71,12 @@ def remove_drafts(folder: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def newest(folder: Path) -> tuple[int, Path] | None:
-    """Return version and folder of the newest generation."""
-    found = generations(folder)
-    return found[-1] if found else None
+def set_aside(generation: Path) -> None:
+    """Take a generation away; under its own name it is there entirely or not at all."""
+    gone = generation.with_name(f"gone-{generation.name}")
+    shutil.rmtree(gone, ignore_errors=True)
+    generation.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _write_tables(source: Source, version: int, draft: Path, threads: int, memory: str) -> list[StoredTable]:

@@ -15,7 +15,7 @@ from store.duckdb.engine import Hold, Limits, open_engine
 from store.duckdb.layout import BadGenerationError, generations
 from store.duckdb.snapshot import DuckSnapshot
 from store.duckdb.state import State, base_tables
-from store.duckdb.wanted import ask_for_generation
+from store.duckdb.wanted import ask_for_generation, refuse
 from store.lake import FeedIncomplete, Lake, LakeError
 from store.port import IndexNotReady, IndexStatus, Site
 
@@ -101,6 +101,7 @@ class DuckIndex:
         self._refreshing = threading.Lock()
         self._stop = threading.Event()
         self._seen: object = None
+        self._refused: set[str] = set()
         self.refresh()
         self._thread: threading.Thread | None = None
         if poll is not None:
@@ -161,7 +162,7 @@ class DuckIndex:
     def _poll(self, seconds: float) -> None:
         while not self._stop.wait(seconds):
             try:
-                seen = (self._lake.version(), tuple(version for version, _ in generations(self._folder)))
+                seen = (self._lake.version(), _identities(self._folder))
                 if seen != self._seen:
                     self.refresh()
                     self._seen = seen
@@ -179,7 +180,7 @@ class DuckIndex:
             except (BadGenerationError, NeedsGenerationError) as error:
                 LOG.warning("generation %s cannot be used: %s", folder.name, error)
                 self._reason = str(error)
-                ask_for_generation(self._folder)
+                self._refuse(folder)
                 continue
             if self._caught_up(instance):
                 with self._pointer:
@@ -190,6 +191,12 @@ class DuckIndex:
             else:
                 instance.release()
             return
+
+    def _refuse(self, folder: Path) -> None:
+        """Have a generation written again; once, lest a process that is behind the others asks forever."""
+        if folder.name not in self._refused:
+            self._refused.add(folder.name)
+            refuse(self._folder, folder)
 
     def _caught_up(self, instance: _Instance) -> bool:
         """Bring a new instance to what is shown already, so that nobody sees time run backwards."""
@@ -241,3 +248,12 @@ class DuckIndex:
                     0, self._lake.row_count(name, version) - self._lake.row_count(name, state.version)
                 )
         return grown
+
+
+def _identities(folder: Path) -> tuple[tuple[int, int], ...]:
+    """Tell generations apart, also one that was written again under its number."""
+    found = []
+    for version, generation in generations(folder):
+        with suppress(OSError):
+            found.append((version, generation.stat().st_ino))
+    return tuple(found)

@@ -100,7 +100,7 @@ class _Rows:
         try:
             for name, rows in registered.items():
                 cursor.register(name, rows)
-            self._reader = cursor.sql(compiled.sql).to_arrow_reader(BATCH_ROWS)
+            self._reader = open_reader(cursor, compiled.sql)
         except duckdb.Error as error:
             timed_out = self._deadline.passed
             self.close()
@@ -138,6 +138,18 @@ class _Rows:
 
     def __del__(self) -> None:
         self.close()
+
+
+def open_reader(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchReader:
+    """Run a statement and stream what it answers.
+
+    The relation that ``sql`` makes is bound once to describe it and once more to run it, which costs wide
+    tables some milliseconds; what the relation itself calls in the end binds once.
+    """
+    submit = getattr(cursor, "_submit", None)
+    if submit is None:
+        return cursor.sql(sql).to_arrow_reader(BATCH_ROWS)
+    return submit(sql, None, "stream", BATCH_ROWS).arrow_reader()
 
 
 def conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
