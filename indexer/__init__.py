@@ -1,5 +1,7 @@
 """From files and tables to rows in the lake."""
 
+from indexer.catalogue import publish, unpublish
+from indexer.demo import demo
 from indexer.errors import FileRefused, IndexerError, IngestError, RowRefused
 from indexer.ingest import ingest
 from indexer.load import load
@@ -14,6 +16,9 @@ __all__ = [
     "Reason",
     "RowRefused",
     "Summary",
+    "demo",
     "ingest",
     "load",
+    "publish",
+    "unpublish",
 ]
