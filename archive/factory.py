@@ -4,102 +4,34 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import time
-from contextlib import suppress
-from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
-from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from archive.access import AccessPolicy
 from archive.api.cursor import Cursors
+from archive.logs import get_logger
 from archive.process import Process
 from archive.settings import Settings
-from schemas import Schemas, load_schemas
-from store.database import migrate, open_database
+from archive.stores import authority, open_lake, open_tables, written_once
+from store.database import FollowerStore
 from store.duckdb import DuckIndex, Follower, Limits
-from store.duckdb.generation import newest
-from store.duckdb.wanted import ask_for_generation
+from store.duckdb.layout import generations
+from store.duckdb.wanted import ask_for_generation, refuse
 from store.lake import Lake
 from store.port import Index, Site
 
-DEFAULT_AUTHORITY = "onedfs.example"
-"""The naming authority of an archive that was not given one."""
+FOLLOWER = "index"
+"""Name under which the follower says how far it is."""
 
+_BEAT_SECONDS = 2.0
 _REBUILD_SECONDS = 600.0
 
 
-class AuthorityMismatch(Exception):  # noqa: N818 - names the condition
-    """The archive was first started under another naming authority."""
-
-
-def declared(settings: Settings) -> Schemas:
-    """Read the declarations, those of the site included."""
-    folders = [settings.site / "schemas"] if settings.site else []
-    return load_schemas(folders)
-
-
-def open_lake(settings: Settings) -> Lake:
-    """Open the record; nothing is written before the first batch."""
-    return Lake(settings.lake_root, declared(settings))
-
-
-def authority(settings: Settings) -> str:
-    """Return the archive's naming authority; the first call fixes it.
-
-    Raises
-    ------
-    AuthorityMismatch
-        When the setting asks for another one than the archive was started with.
-    """
-    path = settings.root / "authority"
-    wanted = settings.authority or DEFAULT_AUTHORITY
-    settings.root.mkdir(parents=True, exist_ok=True)
-    fixed = _written_once(path, (wanted + "\n").encode(), 0o644).decode().strip()
-    if settings.authority and fixed != settings.authority:
-        raise AuthorityMismatch(
-            f"ONEDFS_AUTHORITY is {settings.authority}, but this archive was started as {fixed}; "
-            f"unset it, or run: onedfs migrate --authority {settings.authority}"
-        )
-    return fixed
-
-
-def change_authority(settings: Settings, new: str) -> None:
-    """Put the archive under another naming authority; identifiers are formed when served."""
-    path = settings.root / "authority"
-    settings.root.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"authority.{os.getpid()}")
-    temporary.write_text(new + "\n", encoding="ascii")
-    temporary.replace(path)
-
-
-def _written_once(path: Path, content: bytes, mode: int) -> bytes:
-    """Return what a file holds; the first of all processes writes it."""
-    if not path.exists():
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            file.write(content)
-        with suppress(FileExistsError):
-            os.link(temporary, path)
-        temporary.unlink()
-    return path.read_bytes()
-
-
 def _secret(settings: Settings) -> bytes:
-    return _written_once(settings.root / "secret", secrets.token_bytes(32), 0o600)
-
-
-def open_tables(settings: Settings) -> Engine:
-    """Open the database, its tables brought up to date."""
-    settings.root.mkdir(parents=True, exist_ok=True)
-    engine = open_database(settings.database)
-    migrate(engine)
-    return engine
-
-
-def prepare_database(settings: Settings) -> None:
-    """Bring the database's tables up to date."""
-    open_tables(settings).dispose()
+    return written_once(settings.root / "secret", secrets.token_bytes(32), 0o600)
 
 
 def site(settings: Settings) -> Site:
@@ -126,9 +58,26 @@ def open_process(settings: Settings) -> Process:
 
 
 def follow(settings: Settings, stop: Event) -> None:
-    """Write generations of the index as they become due, until told to stop."""
-    follower = Follower(open_lake(settings), settings.index_root)
-    follower.run_forever(stop, poll=settings.poll_seconds)
+    """Write generations of the index as they become due, and say so, until told to stop."""
+    beats = Thread(target=_beat, args=(settings, stop), name="heartbeat", daemon=True)
+    beats.start()
+    Follower(open_lake(settings), settings.index_root).run_forever(stop, poll=settings.poll_seconds)
+    beats.join()
+
+
+def _beat(settings: Settings, stop: Event) -> None:
+    engine = open_tables(settings)
+    store, holder = FollowerStore(engine), f"{socket.gethostname()}:{os.getpid()}"
+    while True:
+        version = newest_generation(settings)
+        try:
+            store.beat(FOLLOWER, holder, -1 if version is None else version)
+        except SQLAlchemyError:
+            get_logger().exception("the follower's heartbeat could not be written")
+        if stop.wait(_BEAT_SECONDS):
+            break
+    store.forget(FOLLOWER)
+    engine.dispose()
 
 
 def rebuild_index(settings: Settings) -> int:
@@ -156,20 +105,30 @@ class IndexStalled(Exception):  # noqa: N818 - names the condition
 
 
 def _asked_of_follower(settings: Settings, version: int) -> int:
+    before = _newest(settings)
+    if before is not None:
+        refuse(settings.index_root, before)
     ask_for_generation(settings.index_root)
+    old = None if before is None else before.stat().st_ino
     end = time.monotonic() + _REBUILD_SECONDS
     while time.monotonic() < end:
-        found = newest(settings.index_root)
-        if found and found[0] >= version:
-            return found[0]
+        found = _newest(settings)
+        with suppress(FileNotFoundError):
+            if found is not None and int(found.name) >= version and found.stat().st_ino != old:
+                return int(found.name)
         time.sleep(0.2)
     raise IndexStalled(f"the running follower wrote no generation in {_REBUILD_SECONDS:g} s; see its log")
 
 
+def _newest(settings: Settings) -> Path | None:
+    found = generations(settings.index_root)
+    return found[-1][1] if found else None
+
+
 def newest_generation(settings: Settings) -> int | None:
     """Return the version of the newest generation on disk."""
-    found = newest(settings.index_root)
-    return found[0] if found else None
+    found = _newest(settings)
+    return None if found is None else int(found.name)
 
 
 def build_process(settings: Settings, index: Index, lake: Lake) -> Process:

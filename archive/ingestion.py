@@ -10,7 +10,7 @@ from threading import Event
 from typing import Literal
 
 import indexer
-from archive import factory
+from archive import stores
 from archive.settings import Settings
 from indexer.summary import Report, Summary
 from store.database import QuarantineStore
@@ -49,6 +49,26 @@ class Ingestion:
             stop=stop,
         )
 
+    def load(
+        self,
+        path: Path,
+        table: str,
+        *,
+        workers: int | None = None,
+        progress: Report | None = None,
+        stop: Event | None = None,
+    ) -> Summary:
+        """Load ready rows into a declared table; see :func:`indexer.load`."""
+        return indexer.load(
+            path,
+            table,
+            lake=self.lake,
+            quarantine=self.quarantine,
+            progress=progress,
+            workers=workers,
+            stop=stop,
+        )
+
     def _package_folders(self) -> list[Path]:
         return [self.settings.site / "instruments"] if self.settings.site else []
 
@@ -56,7 +76,7 @@ class Ingestion:
 @contextmanager
 def quarantine(settings: Settings) -> Iterator[QuarantineStore]:
     """Open the quarantine."""
-    engine = factory.open_tables(settings)
+    engine = stores.open_tables(settings)
     try:
         yield QuarantineStore(engine)
     finally:
@@ -66,6 +86,6 @@ def quarantine(settings: Settings) -> Iterator[QuarantineStore]:
 @contextmanager
 def opened(settings: Settings) -> Iterator[Ingestion]:
     """Open what ingestion needs."""
-    factory.authority(settings)
+    stores.authority(settings)
     with quarantine(settings) as store:
-        yield Ingestion(settings, factory.open_lake(settings), store)
+        yield Ingestion(settings, stores.open_lake(settings), store)

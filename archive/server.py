@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
-from archive import factory, logs
+from archive import factory, logs, stores
 from archive.app import create_app
 from archive.settings import Settings, load_settings
 from archive.supervise import SUPERVISOR, Child, end_with_supervisor, follower_command
@@ -89,8 +89,8 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
 
 
 def _prepare(settings: Settings, url: str, workers: int) -> None:
-    factory.authority(settings)
-    factory.prepare_database(settings)
+    stores.authority(settings)
+    stores.prepare_database(settings)
     os.environ["ONEDFS_PUBLIC_URL"] = url
     os.environ[SUPERVISOR] = str(os.getpid())
     if workers > 1:

@@ -2,7 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,7 +46,7 @@ def ingest(
         bool, typer.Option("--watch", help="Go on and ingest what comes, until Ctrl-C.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if a file is quarantined.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that read files.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read files.")] = None,
     no_wait: NoWait = False,
     as_json: AsJson = False,
 ) -> None:
@@ -57,8 +58,11 @@ def ingest(
     from archive.settings import load_settings
 
     settings = load_settings()
-    stop = _stop_on_signals()
-    with ingestion.opened(settings) as archive, progress.bar(quiet=as_json) as shown:
+    with (
+        stop_on_signals() as stop,
+        ingestion.opened(settings) as archive,
+        progress.bar(quiet=as_json) as shown,
+    ):
         while True:
             summary = archive.ingest(
                 paths,
@@ -68,7 +72,7 @@ def ingest(
                 progress=shown,
                 stop=stop,
             )
-            if not watch or stop.wait(_WATCH_SECONDS):
+            if not watch or summary.stopped or stop.wait(_WATCH_SECONDS):
                 break
     finish(settings, summary, strict=strict, no_wait=no_wait, as_json=as_json)
 
@@ -77,6 +81,7 @@ def load(
     file: Annotated[Path, typer.Argument(help="Parquet, CSV, VOTable or FITS table.")],
     table: Annotated[str, typer.Option(help="Declared table, such as ivoa.ObsCore.")],
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if a row is quarantined.")] = False,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that make rows ready.")] = None,
     no_wait: NoWait = False,
     as_json: AsJson = False,
 ) -> None:
@@ -85,8 +90,12 @@ def load(
     from archive.settings import load_settings
 
     settings = load_settings()
-    with ingestion.opened(settings) as archive, progress.bar(quiet=as_json) as shown:
-        summary = archive.load(file, table, progress=shown)
+    with (
+        stop_on_signals() as stop,
+        ingestion.opened(settings) as archive,
+        progress.bar(quiet=as_json) as shown,
+    ):
+        summary = archive.load(file, table, workers=workers, progress=shown, stop=stop)
     finish(settings, summary, strict=strict, no_wait=no_wait, as_json=as_json)
 
 
@@ -129,26 +138,29 @@ def demo(no_wait: NoWait = False, as_json: AsJson = False) -> None:
     from archive.settings import load_settings
 
     settings = load_settings()
-    stop = _stop_on_signals()
-    with ingestion.opened(settings) as archive:
+    with stop_on_signals() as stop, ingestion.opened(settings) as archive:
         summary = archive.demo(tell=note, stop=stop)
     finish(settings, summary, strict=False, no_wait=no_wait, as_json=as_json)
 
 
-def _stop_on_signals() -> threading.Event:
-    """Return an event that Ctrl-C and SIGTERM set; the second signal ends the command at once."""
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C and SIGTERM set; the second signal ends the command at once."""
     stop = threading.Event()
 
-    def ask(number: int, _: Any) -> None:
+    def ask(_: int, __: Any) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
         note("stopping after the batch in work; once more to stop now")
-        signal.signal(number, ask)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
-    return stop
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, ask) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def finish(settings: "Settings", summary: "Summary", *, strict: bool, no_wait: bool, as_json: bool) -> None:

@@ -26,8 +26,9 @@ def index_status(as_json: AsJson = False) -> None:
     found = report.index_status(load_settings())
     if as_json:
         say_json(found)
-    else:
-        say_facts(found)
+        return
+    servers = found.pop("servers")
+    say_facts({**found, "servers": len(servers)})
 
 
 @index_app.command()
@@ -85,12 +86,12 @@ def migrate(
     authority: Annotated[str | None, typer.Option(help="New naming authority of the archive.")] = None,
 ) -> None:
     """Bring the database to the present schema, or the archive under another naming authority."""
-    from archive import factory
+    from archive import stores
     from archive.settings import load_settings
 
     settings = load_settings()
     if authority is not None:
-        factory.change_authority(settings, authority)
+        stores.change_authority(settings, authority)
         say(f"the naming authority is {authority}; restart the servers")
-    factory.prepare_database(settings)
+    stores.prepare_database(settings)
     say("the database is up to date")

@@ -23,12 +23,15 @@ def status(as_json: AsJson = False) -> None:
     if as_json:
         say_json(found)
         return
-    tables = found.pop("tables")
-    servers = found.pop("servers")
+    tables, servers = found.pop("tables"), found.pop("servers")
+    reasons = found.pop("quarantine_reasons")
     say_facts(found)
     say()
     say_table([("TABLE", "ROWS"), *tables.items()])
     say()
+    if reasons:
+        say_table([("QUARANTINED FOR", "FILES"), *reasons.items()])
+        say()
     if servers:
         say_table([("SERVER", "PID", "VERSION"), *((s["url"], s["pid"], s["version"]) for s in servers)])
     else:
@@ -40,12 +43,14 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Compare files with their records and the index with the lake; exit 1 when something is wrong."""
-    from archive import report
+    from dataclasses import asdict
+
+    from archive import checks
     from archive.settings import load_settings
 
-    found = report.check(load_settings(), checksums=not quick)
+    found = checks.check(load_settings(), checksums=not quick)
     if as_json:
-        say_json({"checked": found.checked, "problems": [vars(p) for p in found.problems]})
+        say_json({"checked": found.checked, "problems": [asdict(p) for p in found.problems]})
     else:
         for problem in found.problems:
             say(f"{problem.what}: {problem.message}")

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 from starlette.types import ASGIApp
 
-from archive import factory
+from archive import factory, stores
 from archive.access import AccessPolicy
 from archive.app import create_app
 from archive.process import Process
@@ -152,7 +152,7 @@ def build_archive(
 ) -> SmallArchive:
     """Build an archive whose rows are half in the generation and half in the delta."""
     settings = Settings(data=folder, **(environment or {}))
-    lake = factory.open_lake(settings)
+    lake = stores.open_lake(settings)
     rows = [observation(number) for number in range(observations)]
     half = len(rows) // 2
     version = add_rows(lake, "ivoa.ObsCore", rows[:half])

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from archive import factory
+from archive import factory, stores
 from archive.settings import Settings, SettingsError, load_settings
 
 
@@ -61,18 +61,18 @@ def test_every_setting_says_what_it_is() -> None:
 
 
 def test_the_authority_is_fixed_at_the_first_start(tmp_path: Path) -> None:
-    assert factory.authority(Settings(data=tmp_path, authority="first.example")) == "first.example"
-    assert factory.authority(Settings(data=tmp_path)) == "first.example"
-    with pytest.raises(factory.AuthorityMismatch, match=r"onedfs migrate --authority second\.example"):
-        factory.authority(Settings(data=tmp_path, authority="second.example"))
-    factory.change_authority(Settings(data=tmp_path), "second.example")
-    assert factory.authority(Settings(data=tmp_path, authority="second.example")) == "second.example"
+    assert stores.authority(Settings(data=tmp_path, authority="first.example")) == "first.example"
+    assert stores.authority(Settings(data=tmp_path)) == "first.example"
+    with pytest.raises(stores.AuthorityMismatch, match=r"onedfs migrate --authority second\.example"):
+        stores.authority(Settings(data=tmp_path, authority="second.example"))
+    stores.change_authority(Settings(data=tmp_path), "second.example")
+    assert stores.authority(Settings(data=tmp_path, authority="second.example")) == "second.example"
 
 
 def test_processes_that_start_together_share_one_secret(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
-    factory.authority(settings)
-    lake = factory.open_lake(settings)
+    stores.authority(settings)
+    lake = stores.open_lake(settings)
     index = factory.open_index(settings, lake, poll=False)
     found: list[bytes] = []
     threads = [

@@ -1,0 +1,110 @@
+"""What ``onedfs check`` compares: files with their records, the file store and the index with the lake."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from archive import factory, stores
+from archive.counts import count_rows
+from archive.settings import Settings
+from store.lake import Lake
+
+_FILES = "archive.files"
+_COLUMNS = ("dp_id", "holding", "location", "size", "mtime", "checksum", "withdrawn")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that is not as recorded: an id, path or table, and what is wrong with it."""
+
+    what: str
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class Checked:
+    """How many files were looked at, and what is wrong."""
+
+    checked: int = 0
+    problems: list[Trouble] = field(default_factory=list)
+
+
+def check(settings: Settings, *, checksums: bool = True) -> Checked:
+    """Compare files with their records, the file store with the lake, and the index with the lake."""
+    lake, result = stores.open_lake(settings), Checked()
+    known: set[str] = set()
+    for row in _recorded(lake):
+        if row["holding"] == "managed":
+            known.add(row["location"])
+        if row["withdrawn"] is None:
+            result.checked += 1
+            result.problems.extend(_file_trouble(settings.files_root, row, checksums=checksums))
+    result.problems.extend(_unknown_files(settings.files_root, known))
+    result.problems.extend(_index_trouble(settings, lake))
+    return result
+
+
+def _recorded(lake: Lake) -> Iterator[dict[str, Any]]:
+    for batch in lake.batches(_FILES, columns=_COLUMNS):
+        yield from batch.to_pylist()
+
+
+def _file_trouble(root: Path, row: dict[str, Any], *, checksums: bool) -> Iterator[Trouble]:
+    managed = row["holding"] == "managed"
+    path = root / row["location"] if managed else Path(row["location"])
+    try:
+        found = path.stat()
+        if found.st_size != row["size"] or (not managed and found.st_mtime_ns != row["mtime"]):
+            yield Trouble(row["dp_id"], "changed", f"{path} changed after it was ingested")
+        elif managed and checksums and _sha256(path) != row["checksum"]:
+            yield Trouble(row["dp_id"], "corrupt", f"the bytes of {path} are not those that were ingested")
+    except FileNotFoundError:
+        yield Trouble(row["dp_id"], "missing", f"{path} is missing")
+    except OSError as error:
+        yield Trouble(row["dp_id"], "unreadable", f"{path} cannot be read: {error.strerror}")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _unknown_files(root: Path, known: set[str]) -> Iterator[Trouble]:
+    for folder, folders, names in os.walk(root):
+        # What a copy in progress uses begins with a dot or an underscore and is its own.
+        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+        for name in names:
+            path = Path(folder, name)
+            location = path.relative_to(root).as_posix()
+            if location not in known and not name.startswith((".", "_")):
+                yield Trouble(location, "unknown", f"{path} belongs to no row")
+
+
+def _index_trouble(settings: Settings, lake: Lake) -> Iterator[Trouble]:
+    if factory.newest_generation(settings) is None:
+        if lake.version():
+            yield Trouble("index", "absent", "there is no index; run: onedfs index rebuild")
+        return
+    index = factory.open_index(settings, lake, poll=False)
+    try:
+        with index.snapshot() as snapshot:
+            for table in snapshot.schemas:
+                if table.virtual or not table.indexed:
+                    continue
+                shown = count_rows(snapshot, table)
+                kept = lake.row_count(table.name, snapshot.version)
+                if shown != kept:
+                    message = f"the index shows {shown} rows of {kept}; run: onedfs index rebuild"
+                    yield Trouble(table.name, "index", message)
+    finally:
+        index.close()
