@@ -182,7 +182,9 @@ class CallResolver(GeometryResolver):
         order, cell = (self._argument(argument, Accepts.INTEGER) for argument in node.arguments)
         if not isinstance(order, tree.Literal) or not isinstance(cell, tree.Literal):
             self.fail("unsupported", node.at, f"{node.name} takes constants only")
-        level, number = int(order.value or 0), int(cell.value or 0)
+        if order.value is None or cell.value is None:
+            return tree.PointOf(tree.Literal(None, Kind.DOUBLE), tree.Literal(None, Kind.DOUBLE))
+        level, number = int(order.value), int(cell.value)
         if not 0 <= level <= 29 or not 0 <= number < 12 << (2 * level):
             self.fail("type", node.at, f"there is no cell {number} of order {level}")
         ra, dec = cell_centres([number], level)
