@@ -3,11 +3,13 @@
 from indexer.catalogue import publish, unpublish
 from indexer.demo import demo
 from indexer.errors import FileRefused, IndexerError, IngestError, RowRefused
-from indexer.ingest import ingest
+from indexer.ingest import ingest, retry
 from indexer.load import load
 from indexer.summary import Outcome, Progress, Reason, Summary
+from indexer.upkeep import Changed, set_release, withdraw
 
 __all__ = [
+    "Changed",
     "FileRefused",
     "IndexerError",
     "IngestError",
@@ -20,5 +22,8 @@ __all__ = [
     "ingest",
     "load",
     "publish",
+    "retry",
+    "set_release",
     "unpublish",
+    "withdraw",
 ]

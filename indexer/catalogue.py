@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from indexer.checks import Problems, check_rows
 from indexer.columns import SourceColumn, convert
 from indexer.errors import IngestError
-from indexer.naming import ROW_ID, Described, describe, find_key, find_position, in_degrees
+from indexer.naming import ID_UCDS, ROW_ID, Described, describe, find_key, find_position, in_degrees
 from indexer.reader import VERSION
 from indexer.spherical import with_spherical_columns
 from indexer.summary import Outcome, Summary

@@ -81,6 +81,13 @@ def discover(paths: Iterable[str | Path]) -> Iterator[Discovered]:
     return _walk_all(roots)
 
 
+def find_again(root: Path, relatives: Iterable[str]) -> Iterator[Discovered]:
+    """Look again at files and folders whose paths below a root are known."""
+    walk = _Walk(root)
+    for relative in relatives:
+        yield from walk.named(relative.rstrip("/"))
+
+
 def _roots(path: str | Path) -> list[tuple[Path, str | None]]:
     """Return (root folder, entry below it); the entry is None for the whole folder."""
     text = os.path.abspath(os.fspath(path))  # noqa: PTH100 - resolve() would follow the links we check

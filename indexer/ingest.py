@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 import pyarrow.compute as pc
 
 from indexer.batch import Result, Taken, commit, prepare
-from indexer.discovery import Found, NotRead, Visited, discover
+from indexer.discovery import Discovered, Found, NotRead, Visited, discover, find_again
 from indexer.errors import FileRefused, IngestError
 from indexer.holdings import Incoming, location_of
 from indexer.reader import ReadFile, ReadJob, prepare_reader
@@ -85,11 +85,55 @@ def ingest(
     """
     archive = Archive(lake, quarantine, files_root)
     run = _Run(archive, collection, holding, progress, stop or Event())
+    return _finished(run, discover(paths), tuple(package_folders), workers)
+
+
+def retry(
+    numbers: Sequence[int] | None = None,
+    *,
+    lake: Lake,
+    quarantine: QuarantineStore,
+    files_root: Path,
+    holding: Holding = "reference",
+    package_folders: Iterable[Path] = (),
+    progress: Report | None = None,
+    workers: int | None = None,
+    stop: Event | None = None,
+) -> Summary:
+    """Ingest files in the quarantine once more: those of these numbers, or all.
+
+    Rows that a load refused are not tried: their file is to be loaded again.
+
+    Raises
+    ------
+    IngestError
+        As ``ingest``.
+    """
+    archive = Archive(lake, quarantine, files_root)
+    groups: dict[tuple[str, str], list[str]] = {}
+    rows = 0
+    for entry in quarantine.to_retry(numbers):
+        if "row" in entry.details:
+            rows += 1
+        else:
+            groups.setdefault((entry.collection, entry.root), []).append(entry.path)
+    total = Summary(version=lake.version())
+    for (collection, root), paths in groups.items():
+        run = _Run(archive, collection, holding, progress, stop or Event())
+        total.add(_finished(run, find_again(Path(root), paths), tuple(package_folders), workers))
+    if rows:
+        total.note(f"{rows} refused rows were not tried; load their files again.")
+    return total
+
+
+def _finished(
+    run: _Run, discovered: Iterator[Discovered], folders: tuple[Path, ...], workers: int | None
+) -> Summary:
     try:
         with ExitStack() as stack:
-            if holding != "reference":
-                run.incoming = stack.enter_context(Incoming(files_root))
-            run.go(discover(paths), tuple(package_folders), workers)
+            if run.holding != "reference":
+                run.incoming = stack.enter_context(Incoming(run.archive.files_root))
+            run.go(discovered, folders, workers)
     except LakeError as error:
         raise IngestError("lake", f"The lake cannot be written: {error}") from error
     return run.summary
@@ -118,9 +162,9 @@ class _Run:
     ) -> None:
         self.summary = Summary(version=archive.lake.version())
         self.incoming: Incoming | None = None
-        self._archive = archive
+        self.archive = archive
         self._collection = collection
-        self._holding = holding
+        self.holding = holding
         self._progress = progress or (lambda _: None)
         self._stop = stop
         self._found = 0
@@ -130,9 +174,7 @@ class _Run:
         self._claimed: dict[Place, Path] = {}
         self._pending = _Pending()
 
-    def go(
-        self, discovered: Iterator[Found | NotRead | Visited], folders: tuple[Path, ...], workers: int | None
-    ) -> None:
+    def go(self, discovered: Iterator[Discovered], folders: tuple[Path, ...], workers: int | None) -> None:
         """Read everything and commit it."""
         jobs = self._jobs(discovered)
         make = partial(prepare_reader, folders)
@@ -144,7 +186,7 @@ class _Run:
         with ReaderPool[ReadJob, ReadFile](make, count) as pool:
             self._take(pool.results(_chain(first, jobs)))
 
-    def _jobs(self, discovered: Iterable[Found | NotRead | Visited]) -> Iterator[ReadJob]:
+    def _jobs(self, discovered: Iterable[Discovered]) -> Iterator[ReadJob]:
         """Return what must be read; the rest has its outcome at once."""
         for item in discovered:
             if self._stop.is_set():
@@ -168,7 +210,7 @@ class _Run:
             text = f"{earlier} has the same path below its root in this run; ingest them as two collections."
             self._refuse(collection, found.root, str(found.path), FileRefused("path-taken", text))
             return True
-        if self._holding == "move":
+        if self.holding == "move":
             return False
         size, mtime, location = self._seen(collection).get(place, (-1, -1, None))
         if (size, mtime) != (found.size, found.mtime) or location not in (None, str(found.path)):
@@ -178,7 +220,7 @@ class _Run:
 
     def _seen(self, collection: str) -> Mapping[Place, _Known]:
         if collection not in self._on_record:
-            self._on_record[collection] = dict(_recorded(self._archive, collection, self.summary.version))
+            self._on_record[collection] = dict(_recorded(self.archive, collection, self.summary.version))
         return self._on_record[collection]
 
     def _take(self, results: Iterable[tuple[ReadJob, ReadFile | FileRefused]]) -> None:
@@ -197,7 +239,7 @@ class _Run:
         self._pending = _Pending()
         if files:
             batch = prepare(files, self._schemas)
-            results, version = commit(batch, self._archive.lake, self.incoming)
+            results, version = commit(batch, self.archive.lake, self.incoming)
             self.summary.version = version
             if batch.mis_wound:
                 self.summary.note("Some footprints are wound the wrong way; their smaller side was indexed.")
@@ -221,8 +263,8 @@ class _Run:
         if taken.read.copy is None:
             return
         taken.read.copy.unlink(missing_ok=True)
-        kept = (self._archive.files_root / location_of(taken.read.checksum)).is_file()
-        if self._holding == "move" and kept and _as_found(taken.found):
+        kept = (self.archive.files_root / location_of(taken.read.checksum)).is_file()
+        if self.holding == "move" and kept and _as_found(taken.found):
             with suppress(OSError):
                 taken.found.path.unlink()
 

@@ -285,6 +285,7 @@ def _remember(quarantine: QuarantineStore, path: Path, table: Table, summary: Su
                 root=str(path.absolute().parent),
                 code=reason.code,
                 reason=reason.message,
+                details={"table": table.name, "row": reason.where.removeprefix("row ")},
             )
             for reason in summary.reasons
         )

@@ -87,6 +87,15 @@ class Summary:
         if text not in self.notes:
             self.notes.append(text)
 
+    def add(self, other: Summary) -> None:
+        """Add what became of another run's files."""
+        self.counts += other.counts
+        self.reasons += other.reasons[: self.most_reasons - len(self.reasons)]
+        self.stopped = self.stopped or other.stopped
+        self.version = max(self.version, other.version)
+        for text in other.notes:
+            self.note(text)
+
     def line(self) -> str:
         """Return the last line that commands print."""
         return ", ".join(f"{outcome} {self.counts[outcome]}" for outcome in Outcome)
