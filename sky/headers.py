@@ -39,11 +39,15 @@ def coordinate_cards(header: Cards) -> Header:
         With code "wcs", naming the card.
     """
     chosen = Header()
-    for raw, value in header.items():
+    for raw in header:
         keyword = str(raw).upper()
-        if not _COORDINATE_CARD.fullmatch(keyword) or keyword in chosen or value is None:
+        if not _COORDINATE_CARD.fullmatch(keyword) or keyword in chosen:
             continue
-        chosen[keyword] = _sound(keyword, value)
+        # astropy parses a card when its value is asked for; cards of no interest may be broken.
+        with quiet_wcs(f"the card {keyword} cannot be read"):
+            value = header[raw]
+        if value is not None:
+            chosen[keyword] = _sound(keyword, value)
     return chosen
 
 

@@ -155,7 +155,8 @@ def test_footprints_are_covered_and_inner_is_inside(found: list[Region], most: i
         numbers = cells(ra, dec)
         if isinstance(region, Point):
             # Its own cell is enough, for searches are padded.
-            assert covered.tolist() == [[(own := int(cells(region.ra, region.dec))), own + 1]]
+            home = int(cells(region.ra, region.dec))
+            assert covered.tolist() == [[home, home + 1]]
             continue
         assert held(numbers, covered)[inside].all()
         complete = covered[coverage.inner[own]]

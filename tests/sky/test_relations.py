@@ -66,7 +66,7 @@ def star(at: tuple[float, float], size: float, spokes: list[float]) -> Polygon:
 
 @st.composite
 def star_pairs(draw: st.DrawFn) -> tuple[Polygon, Polygon]:
-    """Two stars of like or unlike sizes, from almost concentric to just apart, that do not touch by design."""
+    """Two stars of like or unlike sizes, from almost concentric to just apart, not touching."""
     at, size = draw(centres), draw(sizes)
     other = size * draw(st.sampled_from([0.2137, 0.7137, 1.0137, 1.5137]))
     there = moved(at, (size + other) * draw(st.floats(0.0137, 0.8)), draw(st.floats(0.0137, 6.0)))

@@ -35,8 +35,10 @@ def test_styles(value: str | float, iso: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "never", "2013.65", 2013.65, "2013-13-01", "2013-02-30", "2013-08-27T25:00:00", "2013-08-27T01:61:00",
-     "1799-12-31", "2200-01-01", "31/02/99", float("nan"), float("inf"), -5.0, 0.0, True, "13/8", "0000-00-00"],
+    ["", "never", "2013.65", 2013.65, "2013-13-01", "2013-02-30", "2013-08-27T25:00:00",
+     "2013-08-27T01:61:00", "1799-12-31", "2200-01-01", "31/02/99",
+     float("nan"), float("inf"), -5.0, 0.0, True,
+     "13/8", "0000-00-00"],
 )  # fmt: skip
 def test_what_is_no_date_is_refused(value: str | float) -> None:
     with pytest.raises(TimeError):
