@@ -1,4 +1,4 @@
-"""The embedded index: immutable generations on disk, read by any number of processes, plus a delta in memory."""
+"""The embedded index: immutable generations on disk for any number of readers, plus a delta in memory."""
 
 from store.duckdb.engine import Limits
 from store.duckdb.follower import Follower, Policy

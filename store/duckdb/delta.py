@@ -129,7 +129,7 @@ class Delta:
         found = [np.empty(0, np.int64)]
         for source in sources:
             same = " AND ".join(f"t.{name} = k.{name}" for name in columns)
-            sql = f"SELECT t.{ROW} FROM {source} t SEMI JOIN incoming k ON {same}"  # noqa: S608 - our names only
+            sql = f"SELECT t.{ROW} FROM {source} t SEMI JOIN incoming k ON {same}"
             self._engine.register("incoming", wanted)
             found.append(self._engine.execute(sql).fetchnumpy()[ROW])
             self._engine.unregister("incoming")

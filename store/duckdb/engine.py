@@ -79,7 +79,7 @@ class Hold:
         fcntl.flock(self._file, fcntl.LOCK_SH)
         # Between finding the folder and locking it the follower may have taken it away.
         try:
-            there = os.stat(folder / IN_USE).st_ino == os.fstat(self._file.fileno()).st_ino
+            there = (folder / IN_USE).stat().st_ino == os.fstat(self._file.fileno()).st_ino
         except OSError:
             there = False
         if not there:

@@ -31,9 +31,9 @@ KEPT = 2
 class Policy:
     """When to fold the delta into a new generation.
 
-    At once when it grew beyond its bound or a reader asks; after ``quiet`` seconds without a new version when it
-    has ``least_rows`` more rows or is ``least_versions`` versions behind. A failed build is tried again after
-    ``pause`` seconds.
+    At once when it grew beyond its bound or a reader asks; after ``quiet`` seconds without a new version when
+    it has ``least_rows`` more rows or is ``least_versions`` versions behind. A failed build is tried again
+    after ``pause`` seconds.
     """
 
     quiet: float = 30.0
@@ -135,12 +135,9 @@ class Follower:
             mark.unlink(missing_ok=True)
         newest = self._lake.version()
         for version, folder in generations(self._folder):
-            try:
-                Manifest.read(folder)
-                if version > newest:
-                    raise BadGenerationError(f"{version} is newer than the lake, which is at {newest}")
-            except BadGenerationError as error:
-                LOG.warning("a generation cannot be read and is written again: %s", error)
+            trouble = _trouble(folder) if version <= newest else f"{version} is newer than the lake"
+            if trouble:
+                LOG.warning("a generation cannot be used and is written again: %s", trouble)
                 set_aside(folder)
 
     def _due(self) -> str | None:
@@ -180,6 +177,15 @@ class Follower:
     def _remove_old(self) -> None:
         for _, folder in generations(self._folder)[:-KEPT]:
             _remove_unused(folder)
+
+
+def _trouble(generation: Path) -> str | None:
+    """Say why a generation cannot be read."""
+    try:
+        Manifest.read(generation)
+    except BadGenerationError as error:
+        return str(error)
+    return None
 
 
 def _is_indexed(table: schemas.Table) -> bool:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import schemas
 from schemas.arrow import BORDER, HEALPIX, INNER
 from sky.footprints import Footprints
-from store.duckdb.layout import DATABASE, IN_USE, ROW, Manifest, StoredTable, generations, stored_table
+from store.duckdb.layout import DATABASE, IN_USE, ROW, Manifest, StoredTable, stored_table
 from store.duckdb.rows import stored_rows
 from store.spherical import CoverIndex, PositionIndex, ShapeStore
 from store.spherical.shapes import joined
@@ -81,11 +81,17 @@ def set_aside(generation: Path) -> None:
 
 def _write_tables(source: Source, version: int, draft: Path, threads: int, memory: str) -> list[StoredTable]:
     spill = draft / "spill"
-    config = {"threads": threads, "memory_limit": memory, "temp_directory": str(spill)}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": threads,
+        "memory_limit": memory,
+        "temp_directory": str(spill),
+    }
     declared = [table for table in source.schemas(version) if table.indexed and not table.virtual]
     with duckdb.connect(str(draft / DATABASE), config=config) as database:
         written = [
-            _write_table(source, version, draft, database, stored_table(table, number), table)
+            _write_table(
+                source, version, draft, database=database, stored=stored_table(table, number), table=table
+            )
             for number, table in enumerate(declared)
         ]
         database.execute("CHECKPOINT")
@@ -97,6 +103,7 @@ def _write_table(
     source: Source,
     version: int,
     draft: Path,
+    *,
     database: duckdb.DuckDBPyConnection,
     stored: StoredTable,
     table: schemas.Table,
@@ -109,13 +116,15 @@ def _write_table(
     database.register("incoming", rows)
     # The engine sorts on disk where memory is short; the row number is the place in that order.
     database.execute(
-        f"CREATE TABLE {stored.stored_as} AS SELECT *, row_number() OVER () - 1 AS {ROW} "  # noqa: S608
+        f"CREATE TABLE {stored.stored_as} AS SELECT *, row_number() OVER () - 1 AS {ROW} "
         f"FROM (SELECT * FROM incoming ORDER BY {', '.join(order)})"
     )
     database.unregister("incoming")
     placed = database.execute(
         f"SELECT {_SEQUENCE}, {cell} AS {HEALPIX} FROM {stored.stored_as} ORDER BY {ROW}"
-    ).fetchnumpy()  # noqa: S608
+    ).fetchnumpy()
+    if (np.diff(placed[HEALPIX]) < 0).any():
+        raise RuntimeError(f"the rows of {table.name} were not kept in the order of their cells")
     sky.write(draft / stored.stored_as, placed[_SEQUENCE], placed[HEALPIX])
     for name in (_SEQUENCE, HEALPIX):
         database.execute(f"ALTER TABLE {stored.stored_as} DROP COLUMN {name}")

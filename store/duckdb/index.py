@@ -220,14 +220,9 @@ class DuckIndex:
         room = most_delta(state.rows) - state.delta_size
         declared = self._lake.schemas(version)
         try:
-            if self._growth(state, version) > room:
-                raise NeedsGenerationError("too much has changed; waiting for the next generation")
+            _check_room(self._growth(state, version), room)
             step = self._lake.difference(state.version, version)
-            if (
-                sum(change.inserted.num_rows + change.removed_keys.num_rows for change in step.changes)
-                > 2 * room
-            ):
-                raise NeedsGenerationError("too much has changed; waiting for the next generation")
+            _check_room(sum(c.inserted.num_rows + c.removed_keys.num_rows for c in step.changes), 2 * room)
             new = instance.delta.apply(state, step, declared)
         except (NeedsGenerationError, FeedIncomplete) as error:
             self._reason = str(error)
@@ -248,6 +243,11 @@ class DuckIndex:
                     0, self._lake.row_count(name, version) - self._lake.row_count(name, state.version)
                 )
         return grown
+
+
+def _check_room(rows: int, room: int) -> None:
+    if rows > room:
+        raise NeedsGenerationError("too much has changed; waiting for the next generation")
 
 
 def _identities(folder: Path) -> tuple[tuple[int, int], ...]:

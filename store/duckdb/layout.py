@@ -7,7 +7,8 @@ A generation is a folder ``<index>/<version>`` that never changes once it has th
     t3.position-cell.npy …  the spherical index of a table with positions or footprints
     in-use             locked (shared) by every process that reads it
 
-Names in the engine are made here and nowhere else: tables ``t0``, columns ``c0``; no declared name reaches SQL.
+Names in the engine are made here and nowhere else: tables ``t0``, columns ``c0``; no declared name reaches
+SQL.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import schemas
 from schemas import Kind
@@ -128,11 +130,11 @@ class Manifest:
             raise BadGenerationError(f"{folder.name}: {error}") from error
 
 
-def _stored_table(data: dict[str, object]) -> StoredTable:
+def _stored_table(data: dict[str, Any]) -> StoredTable:
     position = data["position"]
-    columns = tuple(StoredColumn(**column) for column in data["columns"])  # type: ignore[attr-defined]
-    fixed = {"columns": columns, "key": tuple(data["key"]), "position": tuple(position) if position else None}  # type: ignore[call-overload]
-    return StoredTable(**(data | fixed))  # type: ignore[arg-type]
+    columns = tuple(StoredColumn(**column) for column in data["columns"])
+    fixed = {"columns": columns, "key": tuple(data["key"]), "position": tuple(position) if position else None}
+    return StoredTable(**(data | fixed))
 
 
 def stored_table(table: schemas.Table, number: int, rows: int = 0) -> StoredTable:

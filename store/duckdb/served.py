@@ -74,7 +74,8 @@ class ServedCondition:
         here = self._one_of(f"t.{own.stored_as}", self.values)
         if source is None or not self.source_values:
             return here
-        return f"({here} OR (t.{own.stored_as} IS NULL AND {self._one_of(f't.{source.stored_as}', self.source_values)}))"
+        there = self._one_of(f"t.{source.stored_as}", self.source_values)
+        return f"({here} OR (t.{own.stored_as} IS NULL AND {there}))"
 
     def _one_of(self, sql: str, values: Sequence[str]) -> str:
         if self.pattern:

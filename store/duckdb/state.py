@@ -1,7 +1,7 @@
 """What one version of the index is: the generation's rows, the delta's, and which of them are gone.
 
-Delta tables in the engine only ever grow, and rows are numbered in the order they come; a state therefore sees
-its version by two numbers (how many rows, how many removals) while later changes are being applied.
+Delta tables in the engine only ever grow, and rows are numbered in the order they come; a state therefore
+sees its version by two numbers (how many rows, how many removals) while later changes are being applied.
 """
 
 from __future__ import annotations

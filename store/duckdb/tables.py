@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,7 +49,7 @@ class StateTables:
         """Return how many rows a table has."""
         return None if table.virtual else self._table(table).count
 
-    def rows(self, alias: str, table: schemas.Table, used: Set[str]) -> str:
+    def rows(self, alias: str, table: schemas.Table, used: AbstractSet[str]) -> str:
         """Return the SQL of a table's rows with the used columns."""
         if table.virtual:
             return f"SELECT * FROM {self._virtual(table)}"
@@ -96,7 +97,7 @@ class StateTables:
             raise QueryRejected(f"{table.name} cannot be queried") from None
 
     def _list(
-        self, table: schemas.Table, state: TableState, stored: StoredTable, used: Set[str]
+        self, table: schemas.Table, state: TableState, stored: StoredTable, used: AbstractSet[str]
     ) -> list[str]:
         """Return the select list of one branch, in an order that all branches share."""
         listed = []
@@ -156,7 +157,7 @@ def _without(state: TableState, gone: IntArray, selection: Selection | None, fir
         return ""
     if len(gone) <= MOST_NUMBERS:
         return f"t.{ROW} NOT IN ({', '.join(map(str, gone.tolist()))})"
-    listed = f"SELECT {ROW} FROM {state.gone_name} WHERE n < {state.removals}"  # noqa: S608 - our names only
+    listed = f"SELECT {ROW} FROM {state.gone_name} WHERE n < {state.removals}"
     return f"t.{ROW} NOT IN ({listed})"
 
 
@@ -165,14 +166,14 @@ def _branch(
 ) -> str:
     conditions = [*where, *(sql for condition in served if (sql := condition.sql(stored)))]
     tail = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {', '.join(columns)} FROM {source} AS t{tail}"  # noqa: S608 - our names only
+    return f"SELECT {', '.join(columns)} FROM {source} AS t{tail}"
 
 
-def _needs_vectors(stored: StoredTable, used: Set[str]) -> bool:
+def _needs_vectors(stored: StoredTable, used: AbstractSet[str]) -> bool:
     return stored.position is not None and all(name.lower() in used for name in stored.position)
 
 
-def _nulls(stored: StoredTable, used: Set[str]) -> list[str]:
+def _nulls(stored: StoredTable, used: AbstractSet[str]) -> list[str]:
     listed = [
         f"CAST(NULL AS {sql_type(Kind(column.kind), array=column.array)}) AS {column.stored_as}"
         for name, column in stored.by_name.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import duckdb
 import numpy as np
@@ -26,10 +26,10 @@ Bools: TypeAlias = NDArray[np.bool_]
 def register(database: duckdb.DuckDBPyConnection) -> None:
     """Make the functions known to an engine; to be done before its configuration is locked."""
     text, number, truth = "VARCHAR", "DOUBLE", "BOOLEAN"
-    for name, function, takes, gives in (
+    functions: tuple[tuple[str, Callable[..., pa.Array], list[Any], str], ...] = (
         ("sky_in", _in, [number, number, text], truth),
         ("sky_point_in", _point_in, [number, number, text], truth),
-        ("sky_meets", _against(lambda region, rows: relations.intersects(region, rows)), [text, text], truth),
+        ("sky_meets", _against(relations.intersects), [text, text], truth),
         ("sky_within", _against(lambda region, rows: relations.within(rows, region)), [text, text], truth),
         ("sky_holds", _against(lambda region, rows: relations.contains(rows, region)), [text, text], truth),
         ("sky_intersects", _pairs(relations.intersects_pairs), [text, text], truth),
@@ -37,7 +37,8 @@ def register(database: duckdb.DuckDBPyConnection) -> None:
         ("sky_area", _area, [text], number),
         ("sky_centre", _centre, [text], "DOUBLE[2]"),
         ("sky_cell", _cell, ["BIGINT", number, number], "BIGINT"),
-    ):
+    )
+    for name, function, takes, gives in functions:
         database.create_function(
             name,
             function,

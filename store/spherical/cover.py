@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -85,7 +86,8 @@ class CoverIndex:
         first = np.maximum(first, np.concatenate(([0], np.maximum.accumulate(last)[:-1])))
         places = _spans(first, last) + start
         near = np.minimum(np.searchsorted(ranges[:, 1], self.lo[places], side="right"), len(ranges) - 1)
-        return places[(self.hi[places] > ranges[near, 0]) & (self.lo[places] < ranges[near, 1])]
+        overlaps = (self.hi[places] > ranges[near, 0]) & (self.lo[places] < ranges[near, 1])
+        return np.asarray(places[overlaps])
 
     def save(self, stem: Path) -> None:
         """Write the arrays beside ``stem``, for :meth:`load`."""
@@ -98,7 +100,7 @@ class CoverIndex:
         return cls(*(load_array(f"{stem}.{name}.npy") for name in ("starts", "lo", "hi", "row", "inner")))
 
 
-def load_array(path: str) -> NDArray[np.generic]:
+def load_array(path: str) -> NDArray[Any]:
     """Map a saved array into memory, read-only."""
     # A plain array over the mapping: np.memmap objects cost microseconds on every slice.
     return np.asarray(np.load(path, mmap_mode="r"))
@@ -107,7 +109,7 @@ def load_array(path: str) -> NDArray[np.generic]:
 def _levels(sizes: IntArray) -> IntArray:
     """Return the least level with ``size <= 4**level``."""
     bits = np.frexp(np.maximum(sizes - 1, 0).astype(np.float64))[1]
-    return np.clip((bits + 1) // 2, 0, LEVELS - 1).astype(np.int64)
+    return np.asarray(np.clip((bits + 1) // 2, 0, LEVELS - 1), dtype=np.int64)
 
 
 def _flatten(lists: pa.ChunkedArray) -> tuple[IntArray, IntArray, IntArray]:

@@ -38,10 +38,8 @@ class PositionIndex:
             raise ValueError("only numbered rows can be put together")
         cell = np.concatenate((self.cell, other.cell))
         order = np.argsort(cell, kind="stable")
-        ra, dec, row = (
-            np.concatenate(pair)[order]
-            for pair in ((self.ra, other.ra), (self.dec, other.dec), (self.row, other.row))
-        )
+        ra, dec = (np.concatenate(pair)[order] for pair in ((self.ra, other.ra), (self.dec, other.dec)))
+        row = np.concatenate((self.row, other.row))[order]
         return PositionIndex(cell[order], ra, dec, row)
 
     def __len__(self) -> int:

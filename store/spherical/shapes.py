@@ -74,8 +74,8 @@ class ShapeStore:
     def load(cls, stem: Path) -> ShapeStore:
         """Map the arrays that :meth:`save` wrote into memory."""
         texts = json.loads(Path(f"{stem}.texts.json").read_text(encoding="utf-8"))
-        arrays = [load_array(f"{stem}.{name}.npy") for name in _ARRAYS]
-        return cls(*arrays, {int(row): text for row, text in texts.items()})
+        kind, offsets, ra, dec, radius = (load_array(f"{stem}.{name}.npy") for name in _ARRAYS)
+        return cls(kind, offsets, ra, dec, radius, {int(row): text for row, text in texts.items()})
 
 
 _parsed = lru_cache(maxsize=4096)(parse_region)

@@ -24,7 +24,7 @@ class Expressions:
         self.geometry = Geometry(scope, self.value)
         self._query = query
 
-    def value(self, node: tree.Expression) -> str:
+    def value(self, node: tree.Expression) -> str:  # noqa: PLR0911 - one for each class of node
         """Return the SQL of a value; numbers that are not finite are NULL."""
         match node:
             case tree.Column():

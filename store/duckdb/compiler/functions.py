@@ -20,7 +20,7 @@ def finite(sql: str) -> str:
 def _real(template: str) -> Form:
     """Compute in DOUBLE; what is not a finite number becomes NULL."""
 
-    def form(arguments: tuple[str, ...], kind: Kind) -> str:
+    def form(arguments: tuple[str, ...], _: Kind) -> str:
         doubles = (f"CAST({argument} AS DOUBLE)" for argument in arguments)
         return finite(template.format(*doubles))
 
@@ -28,7 +28,7 @@ def _real(template: str) -> Form:
 
 
 def _plain(template: str) -> Form:
-    def form(arguments: tuple[str, ...], kind: Kind) -> str:
+    def form(arguments: tuple[str, ...], _: Kind) -> str:
         return template.format(*arguments)
 
     return form
@@ -47,7 +47,7 @@ def _as_kind(template: str) -> Form:
 def _places(one: str, other: str) -> Form:
     """Round or cut to whole numbers, or to a number of places that stays within what a DOUBLE has."""
 
-    def form(arguments: tuple[str, ...], kind: Kind) -> str:
+    def form(arguments: tuple[str, ...], _: Kind) -> str:
         value = f"CAST({arguments[0]} AS DOUBLE)"
         if len(arguments) == 1:
             return finite(one.format(value))

@@ -1,8 +1,8 @@
 """Geometry as SQL.
 
-Positions and cones become arithmetic on unit vectors: a point lies in a cone when the chord between the two is
-no longer than the cone's. Everything else goes to ``sky.relations`` through the functions of ``udf``, regions
-being passed as STC-S text.
+Positions and cones become arithmetic on unit vectors: a point lies in a cone when the chord to its centre
+is no longer than the cone's. Everything else goes to ``sky.relations`` through the functions of ``udf``,
+regions being passed as STC-S text.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Geometry:
             return self._meets(node.left, node.right)
         return self._contains(node.inner, node.outer)
 
-    def value(self, node: tree.Expression) -> str:
+    def value(self, node: tree.Expression) -> str:  # noqa: PLR0911 - one for each class of node
         """Return the SQL of a geometry, or of a number that is measured on one."""
         match node:
             case tree.Distance():
@@ -90,7 +90,7 @@ class Geometry:
                 raise QueryRejected("a point is needed here")
         return f"{sql}[1]", f"{sql}[2]"
 
-    def region(self, node: tree.Expression) -> str:
+    def region(self, node: tree.Expression) -> str:  # noqa: PLR0911 - one for each class of node
         """Return the SQL of a geometry's STC-S text; NULL when a part of it is."""
         match node:
             case tree.RegionLiteral():

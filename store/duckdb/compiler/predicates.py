@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from query import tree
 from store import planner
@@ -10,15 +11,17 @@ from store.duckdb.compiler.expressions import Expressions
 
 
 class Predicates:
-    """Writes conditions; those in ``known`` (by identity) hold for every row that is left, and are skipped."""
+    """Writes conditions; those in ``known`` (by identity) hold for every row that is left."""
 
-    def __init__(self, expressions: Expressions, query: Callable[[tree.Query], str], known: Set[int]) -> None:
+    def __init__(
+        self, expressions: Expressions, query: Callable[[tree.Query], str], known: AbstractSet[int]
+    ) -> None:
         self._value = expressions.value
         self._geometry = expressions.geometry
         self._query = query
         self._known = known
 
-    def condition(self, node: tree.Predicate) -> str:
+    def condition(self, node: tree.Predicate) -> str:  # noqa: C901, PLR0911 - one for each class of node
         """Return the SQL of a condition."""
         if id(node) in self._known:
             return "true"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,8 +22,8 @@ class Tables(Protocol):
         """Return the SQL name of each column by its lower-case name."""
         ...
 
-    def rows(self, alias: str, table: schemas.Table, used: Set[str]) -> str:
-        """Return the SQL of a relation with the used columns, and the unit vectors where both of the position are."""
+    def rows(self, alias: str, table: schemas.Table, used: AbstractSet[str]) -> str:
+        """Return the SQL of a relation with the used columns, unit vectors too where positions are used."""
         ...
 
     def count(self, table: schemas.Table) -> int | None:
@@ -32,14 +33,14 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class Compiled:
-    """A query's SQL; its columns are named o0, o1, …"""
+    """A query's SQL, whose columns are named o0, o1 and so on."""
 
     sql: str
     columns: tuple[schemas.Column, ...]
 
 
 def compile_query(
-    query: tree.Query, tables: Tables, *, known: Set[int] = frozenset(), limit: int | None = None
+    query: tree.Query, tables: Tables, *, known: AbstractSet[int] = frozenset(), limit: int | None = None
 ) -> Compiled:
     """Write a query as SQL.
 
@@ -55,7 +56,7 @@ def compile_query(
 
 
 class _Writer:
-    def __init__(self, query: tree.Query, tables: Tables, known: Set[int]) -> None:
+    def __init__(self, query: tree.Query, tables: Tables, known: AbstractSet[int]) -> None:
         self._scope = Scope(query, tables.columns)
         self._tables = tables
         expressions = Expressions(self._scope, self.query)

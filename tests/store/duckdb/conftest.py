@@ -100,7 +100,8 @@ def make_obs(count: int, seed: int = 1, first: int = 0) -> Rows:
         elif here and shape < 0.8:
             region = f"CIRCLE ICRS {ra[i]:.6f} {dec[i]:.6f} {half:.6f}"
         elif here and shape < 0.83:
-            region = f"UNION ICRS (CIRCLE {ra[i]:.6f} {dec[i]:.6f} {half:.6f} CIRCLE {(ra[i] + 9) % 360:.6f} {dec[i]:.6f} {half:.6f})"
+            twice = (f"CIRCLE {r % 360:.6f} {dec[i]:.6f} {half:.6f}" for r in (ra[i], ra[i] + 9))
+            region = f"UNION ICRS ({' '.join(twice)})"
         rows.append(
             {
                 "id": f"ID.{first + i:06d}",

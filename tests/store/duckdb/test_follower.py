@@ -175,7 +175,7 @@ def test_a_failed_build_leaves_nothing_and_is_tried_again(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_a_follower_killed_at_any_time_leaves_whole_generations(world: Any, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - a repeatable moment, not a secret
+    chance = random.Random(seed)
     schema = world.folder / "schema.yaml"
     schema.write_text(_declaration(world), encoding="utf-8")
     world.put("sky.plain", plain(0, 2000))
@@ -221,7 +221,8 @@ def test_several_processes_read_one_generation(world: Any) -> None:
     code = (
         "import sys, schemas; from pathlib import Path; from store.lake import Lake\n"
         "from store.duckdb import DuckIndex; from store.port import Site; from query import build, tree\n"
-        "folder = Path(sys.argv[1]); declared = schemas.Schemas([schemas.parse_schema(open(sys.argv[2]).read())])\n"
+        "folder, text = Path(sys.argv[1]), Path(sys.argv[2]).read_text()\n"
+        "declared = schemas.Schemas([schemas.parse_schema(text)])\n"
         "index = DuckIndex(Lake(folder / 'lake', declared), folder / 'index', Site('a', 'b'), poll=None)\n"
         "with index.snapshot() as s:\n"
         "    print(s.run(build.select(s.schemas.table('sky.plain'))).table().num_rows)\n"

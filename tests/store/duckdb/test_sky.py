@@ -200,7 +200,7 @@ def test_a_crossmatch_by_a_constant_radius(ask: Ask, sky_world: Any) -> None:
         "SELECT o.id, s.star FROM sky.obs AS o JOIN sky.stars AS s "
         "ON CONTAINS(POINT(o.ra, o.dec), CIRCLE(s.ra, s.dec, 0.05)) = 1"
     )
-    assert {(row["id"], row["star"]) for row in found} == _near(sky_world, lambda star: 0.05)
+    assert {(row["id"], row["star"]) for row in found} == _near(sky_world, lambda _: 0.05)
     assert len(found) > 20
 
 
@@ -217,7 +217,7 @@ def test_an_outer_crossmatch_keeps_what_is_alone(ask: Ask, sky_world: Any) -> No
         "SELECT s.star, o.id FROM sky.stars AS s LEFT JOIN sky.obs AS o "
         "ON DISTANCE(POINT(o.ra, o.dec), POINT(s.ra, s.dec)) <= 0.01"
     )
-    near = _near(sky_world, lambda star: 0.01)
+    near = _near(sky_world, lambda _: 0.01)
     alone = {(None, row["star"]) for row in sky_world.rows("sky.stars")} - {(None, star) for _, star in near}
     assert {(row["id"], row["star"]) for row in found} == near | alone
     assert len(found) == len(near) + len(alone)

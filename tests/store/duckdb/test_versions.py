@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 import schemas
-from schemas.arrow import arrow_schema
 from query import build, tree
+from schemas.arrow import arrow_schema
 from store.port import IndexNotReady
 from vo.adql import translate
 

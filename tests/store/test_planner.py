@@ -1,0 +1,137 @@
+"""What may be narrowed, and what must not."""
+
+from __future__ import annotations
+
+import pytest
+
+import schemas
+from schemas import parse_schema
+from sky.regions import Circle, Point
+from store.planner import Relation, column_conditions, narrowings
+from vo.adql import translate
+
+DECLARED = schemas.Schemas(
+    [
+        parse_schema("""
+schema: s
+tables:
+  - name: a
+    key: [id]
+    position: [ra, dec]
+    region: shape
+    columns:
+      - {name: id, kind: text}
+      - {name: ra, kind: double}
+      - {name: dec, kind: double}
+      - {name: other, kind: double}
+      - {name: shape, kind: region}
+      - {name: elsewhere, kind: region}
+  - name: b
+    key: [id]
+    position: [ra, dec]
+    columns: [{name: id, kind: text}, {name: ra, kind: double}, {name: dec, kind: double}]
+""")
+    ]
+)
+
+CONE = "CONTAINS(POINT(a.ra, a.dec), CIRCLE(10, 20, 0.5))"
+
+
+def found(where: str, source: str = "s.a AS a") -> list[tuple[str, Relation]]:
+    query = translate(f"SELECT a.id FROM {source} WHERE {where}", DECLARED)
+    return [(n.table.local_name, n.relation) for n in narrowings(query)]
+
+
+@pytest.mark.parametrize(
+    ("where", "relation"),
+    [
+        (f"{CONE} = 1", Relation.POSITION),
+        (f"1 = {CONE}", Relation.POSITION),
+        (f"{CONE} <> 0", Relation.POSITION),
+        (f"a.other > 1 AND ({CONE} = 1 AND a.other < 2)", Relation.POSITION),
+        ("DISTANCE(POINT(a.ra, a.dec), POINT(10, 20)) < 0.5", Relation.POSITION),
+        ("0.5 >= DISTANCE(POINT(10, 20), POINT(a.ra, a.dec))", Relation.POSITION),
+        ("CONTAINS(POINT(10, 20), CIRCLE(a.ra, a.dec, 0.5)) = 1", Relation.POSITION),
+        ("INTERSECTS(a.shape, CIRCLE(10, 20, 0.5)) = 1", Relation.INTERSECTS),
+        ("INTERSECTS(CIRCLE(10, 20, 0.5), a.shape) = 1", Relation.INTERSECTS),
+        ("CONTAINS(a.shape, CIRCLE(10, 20, 0.5)) = 1", Relation.WITHIN),
+        ("CONTAINS(POINT(10, 20), a.shape) = 1", Relation.CONTAINS),
+    ],
+)
+def test_a_condition_that_narrows(where: str, relation: Relation) -> None:
+    assert found(where) == [("a", relation)]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        f"{CONE} = 0",
+        f"{CONE} <> 1",
+        f"NOT ({CONE} = 1)",
+        f"{CONE} = 1 OR a.other = 1",
+        "DISTANCE(POINT(a.ra, a.dec), POINT(10, 20)) > 0.5",
+        "DISTANCE(POINT(a.ra, a.dec), POINT(10, 20)) < 181",
+        "DISTANCE(POINT(a.ra, a.dec), POINT(10, 20)) < a.other",
+        "CONTAINS(POINT(a.dec, a.ra), CIRCLE(10, 20, 0.5)) = 1",
+        "CONTAINS(POINT(a.other, a.dec), CIRCLE(10, 20, 0.5)) = 1",
+        "INTERSECTS(a.elsewhere, CIRCLE(10, 20, 0.5)) = 1",
+        "CONTAINS(POINT(a.ra, a.dec), a.shape) = 1",
+    ],
+)
+def test_a_condition_that_does_not(where: str) -> None:
+    assert found(where) == []
+
+
+def test_the_cone_round_a_row_is_the_cone_round_the_constant() -> None:
+    for where in ("CONTAINS(POINT(10, 20), CIRCLE(a.ra, a.dec, 0.5)) = 1", f"{CONE} = 1"):
+        (narrowing,) = narrowings(translate(f"SELECT a.id FROM s.a AS a WHERE {where}", DECLARED))
+        assert narrowing.region == Circle(10.0, 20.0, 0.5)
+    (narrowing,) = narrowings(
+        translate("SELECT a.id FROM s.a AS a WHERE 1 = CONTAINS(POINT(1, 2), a.shape)", DECLARED)
+    )
+    assert narrowing.region == Point(1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "narrowed"),
+    [
+        ("s.a AS a, s.b AS b", True),
+        ("s.a AS a JOIN s.b AS b ON a.id = b.id", True),
+        ("s.a AS a LEFT JOIN s.b AS b ON a.id = b.id", True),
+        ("s.b AS b RIGHT JOIN s.a AS a ON a.id = b.id", True),
+        ("s.b AS b LEFT JOIN s.a AS a ON a.id = b.id", False),
+        ("s.a AS a RIGHT JOIN s.b AS b ON a.id = b.id", False),
+        ("s.a AS a FULL JOIN s.b AS b ON a.id = b.id", False),
+        ("s.b AS b LEFT JOIN (s.a AS a JOIN s.b AS c ON a.id = c.id) ON a.id = b.id", False),
+    ],
+)
+def test_the_null_side_of_an_outer_join_is_left_alone(source: str, *, narrowed: bool) -> None:
+    assert bool(found(f"{CONE} = 1", source)) is narrowed
+
+
+def test_the_condition_of_an_inner_join_narrows_and_of_an_outer_one_does_not() -> None:
+    inner = found("a.id = b.id", f"s.a AS a JOIN s.b AS b ON {CONE} = 1")
+    outer = found("a.id = b.id", f"s.a AS a LEFT JOIN s.b AS b ON {CONE} = 1")
+    assert (inner, outer) == ([("a", Relation.POSITION)], [])
+
+
+def test_sub_queries_are_narrowed_by_their_own_conditions_only() -> None:
+    nested = f"a.id IN (SELECT a2.id FROM s.a AS a2 WHERE CONTAINS(POINT(a2.ra, a2.dec), CIRCLE(1, 2, 3)) = 1 AND {CONE} = 1)"
+    query = translate(f"SELECT a.id FROM s.a AS a WHERE {nested}", DECLARED)
+    assert [n.region for n in narrowings(query)] == [Circle(1.0, 2.0, 3.0)]
+
+
+def test_texts_that_a_column_must_have() -> None:
+    query = translate(
+        "SELECT id FROM s.a WHERE id = 'x' AND 'y' = id AND id IN ('p', 'q') AND id LIKE 'z%'", DECLARED
+    )
+    assert [(name, values, pattern) for _, _, name, values, pattern in column_conditions(query)] == [
+        ("id", ("x",), False),
+        ("id", ("y",), False),
+        ("id", ("p", "q"), False),
+        ("id", ("z%",), True),
+    ]
+    opposite = (
+        "SELECT id FROM s.a WHERE id <> 'x' AND NOT (id = 'y') AND id NOT IN ('z') AND (id = 'p' OR id = 'q')"
+    )
+    assert column_conditions(translate(opposite, DECLARED)) == ()
