@@ -38,6 +38,10 @@ _COORDINATE_KEY = re.compile(
 )
 
 
+_SIZES = {"WCSAXES": 32, "A_ORDER": 9, "B_ORDER": 9, "AP_ORDER": 9, "BP_ORDER": 9}
+"""Cards that say how large a WCS is, and the most that they may: an absurd one takes minutes to build."""
+
+
 @lru_cache(maxsize=5000)
 def _name(key: str) -> str:
     name = " ".join(key.upper().split())
@@ -164,6 +168,11 @@ class Hdu:
     def coordinates(self) -> Mapping[str, Value]:
         """The cards that describe coordinates, so that the other hundreds need not be read."""
         header = self.header
+        for name, most in _SIZES.items():
+            said = header.get(name)
+            if said is not None and not (isinstance(said, int) and 0 <= said <= most):
+                header.warnings.append(f"WCS: {name} {said!r} is not between 0 and {most}")
+                return {}
         names = [name for name in header.names() if len(name) <= 8 and _COORDINATE_KEY.fullmatch(name)]
         return {name: header[name] for name in names if name in header}
 

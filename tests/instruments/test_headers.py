@@ -83,3 +83,13 @@ def test_an_empty_axis_is_no_data() -> None:
 def test_absurd_axes_are_no_axes() -> None:
     assert Hdu(Header(["NAXIS   = 100000000"])).shape == ()
     assert Hdu(Header(["NAXIS   = 1", "NAXIS1  = -5"])).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("WCSAXES", 4096), ("A_ORDER", 3915), ("B_ORDER", 1e300), ("A_ORDER", -1), ("A_ORDER", "x")],
+)
+def test_a_wcs_of_absurd_size_is_none(key: str, value: object, make: Callable[..., FileHeaders]) -> None:
+    (hdu,) = make({"CTYPE1": "RA---TAN-SIP", key: value}).hdus
+    assert hdu.coordinates == {}
+    assert hdu.header.warnings[0].startswith(f"WCS: {key} ")
