@@ -10,7 +10,8 @@ import anyio
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
 from typing_extensions import override
 
 from vo.dali.faults import DefaultFault, Fault, UsageFault
@@ -39,16 +40,32 @@ async def parameters(request: Request) -> Parameters:
     Raises
     ------
     UsageFault
-        When the body is too large.
+        When the body is too large, or no form.
     """
     pairs: list[tuple[str, Any]] = list(request.query_params.multi_items())
     if request.method == "POST":
-        length = request.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > _LARGEST_REQUEST:
-            raise UsageFault(f"the request is larger than {_LARGEST_REQUEST} bytes")
-        async with request.form(max_part_size=_LARGEST_REQUEST) as form:
-            pairs.extend(form.multi_items())
+        posted = Request(request.scope, _limited(request.receive))
+        try:
+            async with posted.form(max_part_size=_LARGEST_REQUEST) as form:
+                pairs.extend(form.multi_items())
+        except HTTPException as error:
+            raise UsageFault(f"the form cannot be read: {error.detail}") from error
     return Parameters(pairs)
+
+
+def _limited(receive: Receive) -> Receive:
+    """Refuse a body that is too large as it comes; its announced length may be absent."""
+    received = 0
+
+    async def take() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > _LARGEST_REQUEST:
+            raise UsageFault(f"the request is larger than {_LARGEST_REQUEST} bytes")
+        return message
+
+    return take
 
 
 async def respond(

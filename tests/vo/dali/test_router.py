@@ -135,6 +135,13 @@ def test_a_failure_before_anything_is_sent_is_an_error_document(ports: Any) -> N
     assert answer.closed
 
 
+def test_a_form_that_cannot_be_read_is_refused(client: Any) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    reply = client.post("/tap/sync", content=b"--y nonsense", headers=headers)
+    assert reply.status_code == 400
+    assert b"UsageFault" in reply.content
+
+
 def test_a_request_that_is_too_large_is_refused(client: Any) -> None:
     reply = client.post("/tap/sync", data={"QUERY": "x" * (9 * 2**20)})
     assert reply.status_code == 400
