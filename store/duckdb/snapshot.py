@@ -10,9 +10,11 @@ import pyarrow as pa
 
 import schemas
 from query import tree
+from query.notes import notes
 from schemas.arrow import arrow_schema
 from store.duckdb.compiler import Compiled, compile_query
 from store.duckdb.engine import Watchdog, failure
+from store.duckdb.near import near_joins
 from store.duckdb.selection import Selection, select
 from store.duckdb.served import served_conditions
 from store.duckdb.state import State
@@ -54,7 +56,7 @@ class DuckSnapshot:
         tables, compiled = self._compile(query, limit)
         cursor, release = self._open_cursor()
         rows = _Rows(cursor, release, compiled, tables.registered, timeout)
-        return Answer(self.version, compiled.columns, rows)
+        return Answer(self.version, compiled.columns, rows, notes(query))
 
     def explain(self, query: tree.Query) -> Mapping[str, Any]:
         """Say what the spherical index narrows, what is refined, and the SQL that is run."""
@@ -63,6 +65,10 @@ class DuckSnapshot:
             "engine": "duckdb",
             "version": self.version,
             "spherical": [dict(how) for selection in tables.selections.values() for how in selection.how],
+            "joined by cells": [
+                {"near": near, "far": far, "order": order}
+                for near, far, order in tables.near.conditions.values()
+            ],
             "served": [condition.column for condition in tables.served],
             "sql": compiled.sql,
         }
@@ -77,7 +83,9 @@ class DuckSnapshot:
             selection = None if table is None else select(table, wanted)
             if selection is not None:
                 selections[alias] = selection
-        tables = StateTables(self._state, self._site, selections, served_conditions(query, self._site))
+        near = near_joins(query, self._state)
+        served = served_conditions(query, self._site)
+        tables = StateTables(self._state, self._site, selections, served, near)
         known = frozenset[int]().union(*(selection.known for selection in selections.values()))
         return tables, compile_query(query, tables, known=known, limit=limit)
 
