@@ -451,7 +451,8 @@ def walk(node: Any) -> Iterator[Any]:
         if isinstance(current, tuple):
             waiting.extend(reversed(current))
             continue
-        parts = _parts(type(current))
+        kind: type = type(current)
+        parts = _parts(kind)
         if parts is not None:
             yield current
             waiting.extend(getattr(current, part) for part in parts)
