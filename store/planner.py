@@ -8,7 +8,7 @@ a constant region, and no outer join can bring the row back as NULLs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import schemas
@@ -247,3 +247,58 @@ def _texts(condition: tree.Predicate) -> tuple[tree.Column, tuple[str, ...], boo
             if isinstance(pattern, tree.Literal) and isinstance(pattern.value, str):
                 return column, (pattern.value,), True
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class ConeJoin:
+    """Rows of two tables join only where their positions are at most ``radius`` degrees apart.
+
+    ``near`` and ``far`` are aliases; ``swaps`` tells that they may change places, because neither is the null
+    side of an outer join.
+    """
+
+    near: str
+    far: str
+    radius: float
+    condition: tree.Predicate
+    swaps: bool
+
+
+def cone_joins(query: tree.Query) -> tuple[ConeJoin, ...]:
+    """Find the conditions by which positions of two tables must be within a constant radius."""
+    found: list[ConeJoin] = []
+    for node in tree.walk(query):
+        if isinstance(node, tree.Select) and node.source is not None:
+            tables = {ref.alias: ref.table for ref in _certain(node.source)}
+            for condition in (*conjuncts(node.where), *_on_conditions(node.source)):
+                found.extend(_cone_join(condition, tables, swaps=True))
+        elif isinstance(node, tree.Join) and isinstance(node.right, tree.TableRef) and node.how == "left":
+            tables = {ref.alias: ref.table for ref in (*_certain(node.left), node.right)}
+            for condition in conjuncts(node.condition):
+                found.extend(
+                    join if join.near == node.right.alias else replace(join, near=join.far, far=join.near)
+                    for join in _cone_join(condition, tables, swaps=False)
+                    if node.right.alias in (join.near, join.far)
+                )
+    return tuple(found)
+
+
+def _cone_join(
+    condition: tree.Predicate, tables: dict[str, schemas.Table], *, swaps: bool
+) -> Iterator[ConeJoin]:
+    if not isinstance(condition, tree.Comparison):
+        return
+    spatial = spatial_condition(condition)
+    ends: tuple[tree.Expression, tree.Expression] | None = None
+    radius: tree.Expression | None = None
+    if isinstance(spatial, tree.Contains) and isinstance(spatial.outer, tree.CircleOf):
+        ends, radius = (spatial.inner, spatial.outer.centre), spatial.outer.radius
+    elif isinstance(condition.left, tree.Distance) and condition.operator in ("<", "<="):
+        ends, radius = (condition.left.left, condition.left.right), condition.right
+    elif isinstance(condition.right, tree.Distance) and condition.operator in (">", ">="):
+        ends, radius = (condition.right.left, condition.right.right), condition.left
+    if ends is None or not isinstance(radius, tree.Literal) or not isinstance(radius.value, int | float):
+        return
+    one, other = (position_of(end, tables) for end in ends)
+    if one is not None and other is not None and one != other and 0 <= radius.value <= 180:
+        yield ConeJoin(one, other, float(radius.value), condition, swaps)

@@ -144,7 +144,7 @@ class Delta:
                 for column in table.stored.columns
             }
             if table.stored.position:
-                types |= dict.fromkeys((X, Y, Z), "DOUBLE")
+                types |= dict.fromkeys((X, Y, Z), "DOUBLE") | {HEALPIX: "BIGINT"}
             columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
             self._engine.execute(f"CREATE TABLE IF NOT EXISTS {table.delta_name} ({columns}, {ROW} BIGINT)")
             self._engine.execute(f"CREATE TABLE IF NOT EXISTS {table.gone_name} ({ROW} BIGINT, n BIGINT)")

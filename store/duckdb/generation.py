@@ -109,9 +109,8 @@ def _write_table(
     table: schemas.Table,
 ) -> StoredTable:
     sky = _SkyColumns(table)
-    rows = stored_rows(stored, sky.watch(source.batches(table.name, version)), extra=(HEALPIX, _SEQUENCE))
-    cell = f"coalesce({HEALPIX}, -1)"
-    order = [cell] if table.position else []
+    rows = stored_rows(stored, sky.watch(source.batches(table.name, version)), extra=(_SEQUENCE,))
+    order = [HEALPIX] if table.position else []
     order += [stored.by_name[name.lower()].stored_as for name in table.key]
     database.register("incoming", rows)
     # The engine sorts on disk where memory is short; the row number is the place in that order.
@@ -121,13 +120,14 @@ def _write_table(
     )
     database.unregister("incoming")
     placed = database.execute(
-        f"SELECT {_SEQUENCE}, {cell} AS {HEALPIX} FROM {stored.stored_as} ORDER BY {ROW}"
+        f"SELECT {', '.join([_SEQUENCE, *([HEALPIX] if table.position else [])])} "
+        f"FROM {stored.stored_as} ORDER BY {ROW}"
     ).fetchnumpy()
-    if (np.diff(placed[HEALPIX]) < 0).any():
+    cells = placed.get(HEALPIX, np.empty(0, np.int64))
+    if (np.diff(cells) < 0).any():
         raise RuntimeError(f"the rows of {table.name} were not kept in the order of their cells")
-    sky.write(draft / stored.stored_as, placed[_SEQUENCE], placed[HEALPIX])
-    for name in (_SEQUENCE, HEALPIX):
-        database.execute(f"ALTER TABLE {stored.stored_as} DROP COLUMN {name}")
+    sky.write(draft / stored.stored_as, placed[_SEQUENCE], cells)
+    database.execute(f"ALTER TABLE {stored.stored_as} DROP COLUMN {_SEQUENCE}")
     return replace(stored, rows=len(placed[_SEQUENCE]))
 
 
@@ -150,9 +150,7 @@ class _SkyColumns:
         """Pass batches on with the columns that sorting needs."""
         for batch in batches:
             extra = {_SEQUENCE: pa.array(np.arange(self.count, self.count + batch.num_rows, dtype=np.int64))}
-            if self.table.position is None:
-                extra[HEALPIX] = pa.nulls(batch.num_rows, pa.int64())
-            else:
+            if self.table.position is not None:
                 ra, dec = (as_floats(batch.column(name)) for name in self.table.position)
                 self.positions.append(np.stack((ra, dec)))
             if self.table.region is not None:

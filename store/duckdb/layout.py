@@ -23,7 +23,7 @@ from typing import Any
 import schemas
 from schemas import Kind
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout; a generation of another one is rebuilt."""
 
 MANIFEST = "manifest.json"
@@ -31,7 +31,7 @@ DATABASE = "index.duckdb"
 IN_USE = "in-use"
 
 ROW, X, Y, Z = "_row", "_x", "_y", "_z"
-"""Columns beside the declared ones: row number, unit vector of the position."""
+"""Columns beside the declared ones and the cell: row number, unit vector of the position."""
 
 _SQL_TYPES: Mapping[Kind, str] = {
     Kind.BOOLEAN: "BOOLEAN",

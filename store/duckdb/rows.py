@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import schemas
-from schemas.arrow import arrow_type
+from schemas.arrow import HEALPIX, arrow_type
 from sky.healpix import unit_vectors
 from store.duckdb.layout import StoredTable, X, Y, Z
 
@@ -21,6 +21,7 @@ def stored_schema(stored: StoredTable, extra: tuple[str, ...] = ()) -> pa.Schema
     ]
     if stored.position:
         fields += [pa.field(name, pa.float64()) for name in (X, Y, Z)]
+        fields.append(pa.field(HEALPIX, pa.int64()))
     return pa.schema([*fields, *(pa.field(name, pa.int64()) for name in extra)])
 
 
@@ -47,6 +48,7 @@ def _converted(
         arrays = [column(c.name) for c in stored.columns]
         if stored.position:
             arrays += _vectors(*(column(name) for name in stored.position), length=batch.num_rows)
+            arrays.append(_cells(column(HEALPIX), batch.num_rows))
         arrays += [column(name) for name in extra]
         yield pa.RecordBatch.from_arrays(
             [
@@ -55,6 +57,10 @@ def _converted(
             ],
             schema=schema,
         )
+
+
+def _cells(cells: pa.Array | None, length: int) -> pa.Array:
+    return pa.repeat(pa.scalar(-1, pa.int64()), length) if cells is None else pc.fill_null(cells, -1)
 
 
 def _vectors(ra: pa.Array | None, dec: pa.Array | None, *, length: int) -> list[pa.Array]:

@@ -11,9 +11,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 import schemas
+from query import tree
 from schemas import Kind
+from schemas.arrow import HEALPIX
 from store.duckdb.engine import BASE
 from store.duckdb.layout import ROW, StoredTable, X, Y, Z, sql_type
+from store.duckdb.near import NO_JOINS, NearJoins
 from store.duckdb.selection import Selection
 from store.duckdb.served import ServedCondition, served_value
 from store.duckdb.state import State, TableState
@@ -36,6 +39,7 @@ class StateTables:
     site: Site
     selections: Mapping[str, Selection] = field(default_factory=dict)
     served: Sequence[ServedCondition] = ()
+    near: NearJoins = NO_JOINS
     registered: dict[str, pa.Table] = field(default_factory=dict)
     """Tables of row numbers that the SQL reads, by the name to register them under."""
 
@@ -53,36 +57,21 @@ class StateTables:
         """Return the SQL of a table's rows with the used columns."""
         if table.virtual:
             return f"SELECT * FROM {self._virtual(table)}"
-        state, selection = self._table(table), self.selections.get(alias)
-        served = [condition for condition in self.served if condition.alias == alias]
+        state = self._table(table)
         parts = []
         if state.base is not None and state.base_rows:
-            where = self._conditions(alias, state, selection, in_base=True)
-            if where is not None:
-                parts.append(
-                    _branch(
-                        f"{BASE}.{state.base.stored_as}",
-                        self._list(table, state, state.base, used),
-                        where,
-                        state.base,
-                        served,
-                    )
-                )
+            parts.append(self._branch(alias, table, used, f"{BASE}.{state.base.stored_as}", state.base))
         if state.delta_rows:
-            where = self._conditions(alias, state, selection, in_base=False)
-            if where is not None:
-                parts.append(
-                    _branch(
-                        state.delta_name,
-                        self._list(table, state, state.stored, used),
-                        where,
-                        state.stored,
-                        served,
-                    )
-                )
-        if not parts:
-            return f"SELECT {', '.join(_nulls(state.stored, used))} WHERE false"
-        return " UNION ALL ".join(parts)
+            parts.append(self._branch(alias, table, used, state.delta_name, state.stored))
+        written = [part for part in parts if part is not None]
+        if not written:
+            beside = self._beside(alias, state.stored, used)
+            written = [f"SELECT {', '.join(_nulls(state.stored, used, beside))} WHERE false"]
+        return self.near.relation(alias, " UNION ALL ".join(written))
+
+    def joined(self, node: tree.Predicate, sql: str, aliases: Mapping[str, str]) -> str:
+        """Return the SQL of a condition, with what it implies for rows that ``rows`` repeats."""
+        return self.near.condition(node, sql, aliases)
 
     def _table(self, table: schemas.Table) -> TableState:
         try:
@@ -97,10 +86,14 @@ class StateTables:
             raise QueryRejected(f"{table.name} cannot be queried") from None
 
     def _list(
-        self, table: schemas.Table, state: TableState, stored: StoredTable, used: AbstractSet[str]
+        self,
+        alias: str,
+        table: schemas.Table,
+        stored: StoredTable,
+        used: AbstractSet[str],
     ) -> list[str]:
         """Return the select list of one branch, in an order that all branches share."""
-        listed = []
+        listed, state = [], self._table(table)
         for name, column in state.stored.by_name.items():
             if name not in used:
                 continue
@@ -111,14 +104,30 @@ class StateTables:
             if declared is not None and declared.served:
                 sql = served_value(declared, stored, self.site, sql)
             listed.append(sql if sql == f"t.{column.stored_as}" else f"{sql} AS {column.stored_as}")
-        if _needs_vectors(state.stored, used):
-            listed += [f"t.{name}" for name in (X, Y, Z)]
+        listed += [f"t.{name}" for name in self._beside(alias, state.stored, used)]
         return listed or ["1 AS nothing"]
 
-    def _conditions(
-        self, alias: str, state: TableState, selection: Selection | None, *, in_base: bool
-    ) -> list[str] | None:
+    def _beside(self, alias: str, stored: StoredTable, used: AbstractSet[str]) -> list[str]:
+        """Name the columns that stand beside the declared ones and are needed."""
+        if stored.position is None or not all(name.lower() in used for name in stored.position):
+            return []
+        return [X, Y, Z, *([HEALPIX] if alias in self.near.cells_of else [])]
+
+    def _branch(
+        self, alias: str, table: schemas.Table, used: AbstractSet[str], source: str, stored: StoredTable
+    ) -> str | None:
+        """Return the SQL of the rows in the generation or the delta; None when there are none."""
+        where = self._conditions(alias, self._table(table), in_base=source.startswith(f"{BASE}."))
+        if where is None:
+            return None
+        served = (condition.sql(stored) for condition in self.served if condition.alias == alias)
+        conditions = [*where, *(sql for sql in served if sql)]
+        tail = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return f"SELECT {', '.join(self._list(alias, table, stored, used))} FROM {source} AS t{tail}"
+
+    def _conditions(self, alias: str, state: TableState, *, in_base: bool) -> list[str] | None:
         """Return what rows of one branch must fulfil; None when no row can."""
+        selection = self.selections.get(alias)
         first, last = (0, state.base_rows) if in_base else (state.base_rows, state.end)
         gone = state.base_gone if in_base else state.delta_gone
         where = [] if in_base else [f"t.{ROW} < {last}"]
@@ -161,24 +170,11 @@ def _without(state: TableState, gone: IntArray, selection: Selection | None, fir
     return f"t.{ROW} NOT IN ({listed})"
 
 
-def _branch(
-    source: str, columns: list[str], where: list[str], stored: StoredTable, served: Sequence[ServedCondition]
-) -> str:
-    conditions = [*where, *(sql for condition in served if (sql := condition.sql(stored)))]
-    tail = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {', '.join(columns)} FROM {source} AS t{tail}"
-
-
-def _needs_vectors(stored: StoredTable, used: AbstractSet[str]) -> bool:
-    return stored.position is not None and all(name.lower() in used for name in stored.position)
-
-
-def _nulls(stored: StoredTable, used: AbstractSet[str]) -> list[str]:
+def _nulls(stored: StoredTable, used: AbstractSet[str], beside: Sequence[str]) -> list[str]:
     listed = [
         f"CAST(NULL AS {sql_type(Kind(column.kind), array=column.array)}) AS {column.stored_as}"
         for name, column in stored.by_name.items()
         if name in used
     ]
-    if _needs_vectors(stored, used):
-        listed += [f"CAST(NULL AS DOUBLE) AS {name}" for name in (X, Y, Z)]
+    listed += [f"CAST(NULL AS {'BIGINT' if name == HEALPIX else 'DOUBLE'}) AS {name}" for name in beside]
     return listed or ["1 AS nothing"]

@@ -18,6 +18,7 @@ from sky.footprints import ABSENT, Footprints
 from sky.healpix import STORED_ORDER, cells
 from sky.regions import Region, area, centroid
 from sky.text import parse_region
+from store.duckdb.near import cells_around
 
 Column: TypeAlias = pa.ChunkedArray
 Bools: TypeAlias = NDArray[np.bool_]
@@ -36,6 +37,7 @@ def register(database: duckdb.DuckDBPyConnection) -> None:
         ("sky_contains", _pairs(relations.contains_pairs), [text, text], truth),
         ("sky_area", _area, [text], number),
         ("sky_centre", _centre, [text], "DOUBLE[2]"),
+        ("sky_near", cells_around, ["BIGINT", "BIGINT"], "BIGINT[]"),
         ("sky_cell", _cell, ["BIGINT", number, number], "BIGINT"),
     )
     for name, function, takes, gives in functions:
@@ -114,18 +116,21 @@ def _pairs(relation: Callable[[Footprints, Footprints], Bools]) -> Callable[[Col
     return function
 
 
+def _measured(texts: Column, measure: Callable[[Region], Any]) -> list[Any]:
+    """Measure each region, None where there is none."""
+    rows, missing = _rows(texts)
+    regions = (None if gone else rows.region(row) for row, gone in enumerate(missing.tolist()))
+    return [None if region is None else measure(region) for region in regions]
+
+
 def _area(texts: Column) -> pa.Array:
-    rows, _ = _rows(texts)
-    regions = (rows.region(row) for row in range(len(rows)))
-    return pa.array([None if region is None else area(region) for region in regions], pa.float64())
+    return pa.array(_measured(texts, area), pa.float64())
 
 
 def _centre(texts: Column) -> pa.Array:
-    rows, _ = _rows(texts)
-    points = [None if (region := rows.region(row)) is None else centroid(region) for row in range(len(rows))]
-    return pa.array(
-        [None if point is None else [point.ra, point.dec] for point in points], pa.list_(pa.float64(), 2)
-    )
+    points = _measured(texts, centroid)
+    pairs = [None if point is None else [point.ra, point.dec] for point in points]
+    return pa.array(pairs, pa.list_(pa.float64(), 2))
 
 
 def _cell(order: Column, ra: Column, dec: Column) -> pa.Array:

@@ -14,12 +14,17 @@ class Predicates:
     """Writes conditions; those in ``known`` (by identity) hold for every row that is left."""
 
     def __init__(
-        self, expressions: Expressions, query: Callable[[tree.Query], str], known: AbstractSet[int]
+        self,
+        expressions: Expressions,
+        query: Callable[[tree.Query], str],
+        known: AbstractSet[int],
+        joined: Callable[[tree.Predicate, str], str],
     ) -> None:
         self._value = expressions.value
         self._geometry = expressions.geometry
         self._query = query
         self._known = known
+        self._joined = joined
 
     def condition(self, node: tree.Predicate) -> str:  # noqa: C901, PLR0911 - one for each class of node
         """Return the SQL of a condition."""
@@ -55,10 +60,15 @@ class Predicates:
     def _comparison(self, node: tree.Comparison) -> str:
         spatial = planner.spatial_condition(node)
         if spatial is not None:
-            return self._geometry.holds(spatial)
+            return self._joined(node, self._geometry.holds(spatial))
         cone = self._geometry.compared(node)
         if cone is not None:
-            return cone
+            return self._joined(node, cone)
+        if isinstance(node.left, tree.Distance) or isinstance(node.right, tree.Distance):
+            return self._joined(node, self._compared(node))
+        return self._compared(node)
+
+    def _compared(self, node: tree.Comparison) -> str:
         return f"({self._value(node.left)} {node.operator} {self._value(node.right)})"
 
 

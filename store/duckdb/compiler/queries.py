@@ -26,6 +26,10 @@ class Tables(Protocol):
         """Return the SQL of a relation with the used columns, unit vectors too where positions are used."""
         ...
 
+    def joined(self, node: tree.Predicate, sql: str, aliases: Mapping[str, str]) -> str:
+        """Return the SQL of a condition, with what it implies for how ``rows`` wrote a relation."""
+        ...
+
     def count(self, table: schemas.Table) -> int | None:
         """Return how many rows a table has; None when that is not known without counting."""
         ...
@@ -61,7 +65,10 @@ class _Writer:
         self._tables = tables
         expressions = Expressions(self._scope, self.query)
         self._value = expressions.value
-        self._condition = Predicates(expressions, self.query, known).condition
+        self._condition = Predicates(expressions, self.query, known, self._joined).condition
+
+    def _joined(self, node: tree.Predicate, sql: str) -> str:
+        return self._tables.joined(node, sql, self._scope.aliases)
 
     def query(self, query: tree.Query, limit: int | None = None) -> str:
         match query:

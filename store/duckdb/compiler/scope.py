@@ -52,6 +52,11 @@ class Scope:
                     self.used.setdefault(node.alias, set()).add(node.name.lower())
         self.tables = {alias: r.table for alias, r in self._relations.items() if r.table is not None}
 
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """The SQL alias of each relation."""
+        return {alias: relation.sql for alias, relation in self._relations.items()}
+
     def relation(self, alias: str) -> Named:
         """Return the relation of that alias."""
         return self._relations[alias]

@@ -17,6 +17,7 @@ from sky.footprints import Footprints
 from sky.healpix import separation
 from sky.regions import Circle, Point, Polygon, Range, Region, RegionError, normalise_search
 from store.duckdb import DuckIndex
+from vo.adql import translate
 
 LAWS = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -201,7 +202,35 @@ def test_a_crossmatch_by_a_constant_radius(ask: Ask, sky_world: Any) -> None:
         "ON CONTAINS(POINT(o.ra, o.dec), CIRCLE(s.ra, s.dec, 0.05)) = 1"
     )
     assert {(row["id"], row["star"]) for row in found} == _near(sky_world, lambda _: 0.05)
+    assert len({(row["id"], row["star"]) for row in found}) == len(found)
     assert len(found) > 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT o.id, s.star FROM sky.obs AS o, sky.stars AS s WHERE DISTANCE(POINT(o.ra, o.dec), POINT(s.ra, s.dec)) < 1",
+        "SELECT o.id, s.star FROM sky.stars AS s LEFT JOIN sky.obs AS o "
+        "ON 1 = CONTAINS(POINT(s.ra, s.dec), CIRCLE(o.ra, o.dec, 39))",
+    ],
+)
+def test_a_crossmatch_joins_by_cells(sky: Sky, text: str) -> None:
+    with sky.index.snapshot() as snapshot:
+        assert len(snapshot.explain(translate(text, snapshot.schemas))["joined by cells"]) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT o.id FROM sky.obs AS o, sky.stars AS s WHERE DISTANCE(POINT(o.ra, o.dec), POINT(s.ra, s.dec)) > 1",
+        "SELECT o.id FROM sky.obs AS o, sky.stars AS s WHERE DISTANCE(POINT(o.ra, o.dec), POINT(s.ra, s.dec)) < 50",
+        "SELECT o.id FROM sky.obs AS o FULL JOIN sky.stars AS s ON DISTANCE(POINT(o.ra, o.dec), POINT(s.ra, s.dec)) < 1",
+        "SELECT o.id FROM sky.obs AS o, sky.stars AS s WHERE NOT DISTANCE(POINT(o.ra, o.dec), POINT(s.ra, s.dec)) < 1",
+    ],
+)
+def test_a_join_that_is_no_crossmatch_does_not(sky: Sky, text: str) -> None:
+    with sky.index.snapshot() as snapshot:
+        assert snapshot.explain(translate(text, snapshot.schemas))["joined by cells"] == []
 
 
 def test_a_crossmatch_by_each_row_s_radius(ask: Ask, sky_world: Any) -> None:
@@ -237,6 +266,8 @@ def _near(world: Any, radius: Callable[[dict[str, Any]], float]) -> set[tuple[st
 def test_measures_agree_with_the_sky(ask: Ask, sky_world: Any) -> None:
     rows = ask("SELECT id, AREA(footprint) AS extent, COORD2(CENTROID(footprint)) AS dec FROM sky.obs")
     texts = {row["id"]: row["footprint"] for row in sky_world.rows("sky.obs")}
+    odd = [(row, texts[row["id"]]) for row in rows if (row["extent"] is None) != (texts[row["id"]] is None)]
+    assert odd == []
     assert all((row["extent"] is None) == (texts[row["id"]] is None) == (row["dec"] is None) for row in rows)
     assert all(row["extent"] > 0 and abs(row["dec"]) <= 90 for row in rows if row["extent"] is not None)
 
