@@ -6,6 +6,8 @@ import os
 import secrets
 import socket
 import time
+from contextlib import suppress
+from pathlib import Path
 from threading import Event, Thread
 
 from sqlalchemy.exc import SQLAlchemyError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,35 @@ class Ingestion:
             workers=workers,
             stop=stop,
         )
+
+    def publish(self, path: Path, table: str, *, title: str = "", version: str = "") -> Summary:
+        """Publish a catalogue; see :func:`indexer.publish`."""
+        return indexer.publish(path, table, lake=self.lake, title=title, version=version)
+
+    def unpublish(self, table: str) -> Summary:
+        """Take a catalogue back; see :func:`indexer.unpublish`."""
+        return indexer.unpublish(table, lake=self.lake)
+
+    def demo(self, tell: Callable[[str], None], stop: Event) -> Summary:
+        """Fetch and ingest the demonstration holdings; what happens to each source is told."""
+        total = Summary(version=self.lake.version())
+        steps = indexer.demo(
+            self.settings.root,
+            lake=self.lake,
+            quarantine=self.quarantine,
+            files_root=self.settings.files_root,
+            package_folders=self._package_folders(),
+        )
+        for step in steps:
+            tell(step.message)
+            if step.summary is not None:
+                total.counts.update(step.summary.counts)
+                total.reasons.extend(step.summary.reasons)
+                total.version = step.summary.version
+            if stop.is_set():
+                total.stopped = True
+                break
+        return total
 
     def _package_folders(self) -> list[Path]:
         return [self.settings.site / "instruments"] if self.settings.site else []

@@ -27,17 +27,18 @@ class Snippet:
     text: str
 
 
-_CONE = Template(
-    "SELECT TOP 5 * FROM ivoa.obscore\n"
-    "WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec), CIRCLE('ICRS', $ra, $dec, 0.1))"
-)
+_CONE = Template("""
+SELECT TOP 5 * FROM ivoa.obscore
+WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec),
+                   CIRCLE('ICRS', $ra, $dec, 0.1))
+""")
 
 _STILTS = Template("""
-$base/tap
-
 stilts tapquery sync=true ofmt=ascii \\
   tapurl=$base/tap \\
-  adql="$line"
+  adql="SELECT TOP 5 * FROM ivoa.obscore \\
+        WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec), \\
+                           CIRCLE('ICRS', $ra, $dec, 0.1))"
 """)
 
 _PYVO = Template('''
@@ -53,16 +54,24 @@ print(rows.to_table())
 _CONE_PYVO = Template("""
 import pyvo
 
-cone = pyvo.dal.SCSService("$base/scs/$table")
+cone = pyvo.dal.SCSService(
+    "$base/scs/$table")
 rows = cone.search(pos=($ra, $dec), radius=0.1)
 print(rows.to_table())
 """)
 
-_CURL = Template("""
-curl -G $base/tap/sync -d LANG=ADQL -d RESPONSEFORMAT=csv \\
-  --data-urlencode "QUERY=$line"
+_CURL_TAP = Template("""
+curl -G $base/tap/sync \\
+  -d LANG=ADQL -d RESPONSEFORMAT=csv \\
+  --data-urlencode "QUERY=SELECT TOP 5 * FROM ivoa.obscore \\
+    WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec), \\
+                       CIRCLE('ICRS', $ra, $dec, 0.1))"
+""")
 
+_CURL_JSON = Template("""
 curl -G $base/api/v1/tables/$table/rows \\
+  -d fields=dp_id,target_name,access_url \\
+  -d facets=instrument_name \\
   --data-urlencode "region=CIRCLE $ra $dec 0.1"
 """)
 
@@ -90,19 +99,20 @@ def services(base: str) -> list[Service]:
 def example_query(holdings: Holdings) -> str:
     """Return an ADQL cone search that finds something."""
     ra, dec = holdings.example
-    return _CONE.substitute(ra=ra, dec=dec)
+    return _CONE.substitute(ra=ra, dec=dec).strip()
 
 
 def snippets(base: str, holdings: Holdings) -> list[Snippet]:
     """Return examples for the programs that astronomers use."""
     ra, dec = holdings.example
-    query = example_query(holdings)
-    one_line = query.replace("\n", " ")
     texts = (
-        ("TOPCAT", "VO → Table Access Protocol (TAP) Query: enter this as TAP URL. In STILTS:", _STILTS),
+        ("TOPCAT", "VO → Table Access Protocol (TAP) Query → TAP URL", Template("$base/tap")),
+        ("STILTS", "On the command line", _STILTS),
         ("pyvo", "pip install pyvo", _PYVO),
-        ("Cone search in pyvo", "", _CONE_PYVO),
-        ("curl", "", _CURL),
+        ("Cone search in pyvo", "pip install pyvo", _CONE_PYVO),
+        ("curl", "ADQL to CSV", _CURL_TAP),
+        ("curl", "JSON with facets", _CURL_JSON),
     )
-    values = {"base": base, "query": query, "line": one_line, "table": OBSCORE, "ra": ra, "dec": dec}
+    query = example_query(holdings)
+    values = {"base": base, "query": query, "table": OBSCORE, "ra": ra, "dec": dec}
     return [Snippet(title, how, text.substitute(values).strip()) for title, how, text in texts]

@@ -57,11 +57,17 @@ class Holdings:
         """Rows of ObsCore."""
         return next((t.rows or 0 for t in self.tables if t.table.name == OBSCORE), 0)
 
+    @staticmethod
+    def most(groups: list[tuple[str, int]]) -> int:
+        """Return the largest count, which fills its bar."""
+        return max(count for _, count in groups)
+
 
 def count_holdings(snapshot: Snapshot) -> Holdings:
     """Count what a snapshot holds."""
     public = snapshot.schemas.public
-    tables = tuple(TableCount(t, None if t.virtual else count_rows(snapshot, t)) for t in public)
+    ordered = sorted(public, key=lambda t: (t.name != OBSCORE, t.virtual))
+    tables = tuple(TableCount(t, None if t.virtual else count_rows(snapshot, t)) for t in ordered)
     obscore = public.table(OBSCORE)
     groups = {title: _group(snapshot, obscore, column) for title, column in GROUPS.items()}
     counted = density(obscore, DensityParams(order=_ORDER), snapshot, _SECONDS)
@@ -79,7 +85,8 @@ def _group(snapshot: Snapshot, table: schemas.Table, name: str) -> list[tuple[st
     )
     found = snapshot.run(query, timeout=_SECONDS).table()
     pairs = zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True)
-    return sorted(((value or "not stated", n) for value, n in pairs), key=lambda pair: (-pair[1], pair[0]))
+    ranked = sorted(pairs, key=lambda pair: (pair[0] is None, -pair[1], pair[0]))
+    return [("not stated" if value is None else str(value), n) for value, n in ranked]
 
 
 def _example(snapshot: Snapshot, table: schemas.Table) -> tuple[float, float] | None:
