@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from query import tree
-from sky.regions import Polygon, Union, exceeds_hemisphere
+from sky.forms import exceeds_hemisphere
+from sky.regions import Polygon, Union
 
 
 def notes(query: tree.Query) -> tuple[str, ...]:
@@ -22,7 +23,6 @@ def _of(region: object) -> tuple[str, ...]:
     if not isinstance(region, Polygon) or not exceeds_hemisphere(region):
         return ()
     first = " ".join(f"{ra:g} {dec:g}" for ra, dec in region.vertices[:3])
-    return (
-        f"The polygon {first} … covers more than half of the sky: its vertices run clockwise as seen from the "
-        "centre of the sphere. Reverse their order to select the other side.",
-    )
+    side = f"The polygon {first} … covers more than half of the sky"
+    reason = "its vertices run clockwise as seen from the centre of the sphere"
+    return (f"{side}: {reason}. Reverse their order to select the other side.",)
