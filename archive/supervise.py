@@ -60,7 +60,8 @@ class Child:
 
 def follower_command() -> list[str]:
     """Return the command that keeps the index up to date."""
-    return [sys.executable, "-m", "archive.cli", "index", "follow"]
+    # -P: what is in the folder where the server was started is none of our modules.
+    return [sys.executable, "-P", "-m", "archive.cli", "index", "follow"]
 
 
 def end_with_supervisor() -> None:
