@@ -221,7 +221,10 @@ class _Ranges:
         first = np.concatenate(([0], np.cumsum(counts)[:-1]))
         rank = np.empty(len(gap), np.int64)
         rank[order] = np.arange(len(gap)) - first[whole.rows[order]]
-        return whole.grouped(~same | (rank >= counts[whole.rows] - most))
+        starts = ~same | (rank >= counts[whole.rows] - most)
+        # A closed gap brings in cells that may lie outside.
+        inner = whole.inner & (starts | (gap == 0))
+        return _Ranges(whole.rows, whole.lo, whole.hi, inner).grouped(starts)
 
 
 def _kinds(footprints: Footprints) -> list[tuple[IntArray, FloatArray, FloatArray, Depths]]:

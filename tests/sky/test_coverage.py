@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sky.coverage import cover_footprints, cover_moc, inner_ranges, search_ranges
+from sky.coverage import _Ranges, cover_footprints, cover_moc, inner_ranges, search_ranges
 from sky.footprints import Footprints
 from sky.healpix import cells
 from sky.regions import (
@@ -224,3 +224,19 @@ def test_small_polygons_are_covered_fast() -> None:
 def test_what_cannot_be_normalised_has_no_cover() -> None:
     with pytest.raises(RegionError):
         normalise(Polygon(((0.0, 0.0), (1.0, 1.0))))
+
+
+def test_a_closed_gap_is_never_inner() -> None:
+    """Two inner ranges with sky between them that is not covered at all become one of the border."""
+    rows, inner = np.zeros(3, np.int64), np.array([True, True, True])
+    found = _Ranges(rows, np.array([0, 8, 100]), np.array([4, 12, 104]), inner).limited(2)
+    assert found.lo.tolist() == [0, 100]
+    assert found.hi.tolist() == [12, 104]
+    assert found.inner.tolist() == [False, True]
+
+
+def test_inner_joined_with_border_is_border() -> None:
+    inner = np.array([True, False, True])
+    found = _Ranges(np.zeros(3, np.int64), np.array([0, 4, 100]), np.array([4, 8, 104]), inner).limited(2)
+    assert found.lo.tolist() == [0, 100]
+    assert found.inner.tolist() == [False, True]

@@ -162,6 +162,9 @@ def test_circles_and_polygons_relate_by_the_polygons_points(
             assert cover(circle, polygon) == (radius > farthest)
         rest = Circle((spot[0] + 180.0) % 360.0, -spot[1], 180.0 - radius)
         assert cover(rest, polygon) == (not meet(circle, polygon))
+        assert not cover(circle, reverse(polygon))
+        if abs(radius - farthest) > 0.01 * farthest:
+            assert meet(rest, polygon) == (radius < farthest)
 
 
 boxes = st.builds(
