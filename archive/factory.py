@@ -19,9 +19,7 @@ from archive.process import Process
 from archive.settings import Settings
 from archive.stores import authority, open_lake, open_tables, written_once
 from store.database import FollowerStore
-from store.duckdb import DuckIndex, Follower, Limits
-from store.duckdb.layout import generations
-from store.duckdb.wanted import ask_for_generation, refuse
+from store.duckdb import DuckIndex, Follower, Limits, ask_for_generation, generations, refuse
 from store.lake import Lake
 from store.port import Index, Site
 

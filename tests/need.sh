@@ -1,15 +1,27 @@
 #!/bin/sh
-# The tests compare with STILTS and look at pages with Chromium. Install them where we may, else say so and fail.
+# The tests compare with STILTS, look at pages with Chromium, and read a schema from Debian's python3-gavo.
+# Install them where we may, else say so and fail.
 set -u
+export DEBIAN_FRONTEND=noninteractive
+
+# Of python3-gavo only the schema files are wanted, so it is unpacked instead of installed.
+unpack_gavo() {
+    [ -d build/debian/gavo ] && return 0
+    mkdir -p build/debian/new && (cd build/debian/new && apt-get download -qq python3-gavo >/dev/null) &&
+        dpkg-deb -x build/debian/new/python3-gavo_*.deb build/debian/new &&
+        mv build/debian/new/usr/lib/python3/dist-packages/gavo build/debian/gavo && rm -r build/debian/new
+}
+
 missing=""
 command -v stilts >/dev/null 2>&1 || missing="$missing stilts"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+[ -d build/debian/gavo ] || missing="$missing python3-gavo"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "tests: installing$missing"
-    export DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing >/dev/null && exit 0
+    apt-get update -qq && unpack_gavo &&
+        apt-get install -y -qq --no-install-recommends ${missing%python3-gavo} ca-certificates >/dev/null && exit 0
 fi
 echo "tests need these Debian packages:$missing (apt-get install$missing)" >&2
 exit 1
