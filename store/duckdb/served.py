@@ -15,8 +15,8 @@ from store.planner import column_conditions
 from store.port import Site
 
 
-def served_value(column: schemas.Column, stored: StoredTable, site: Site, sql: str) -> str:
-    """Return the SQL of a served column: what is stored, else its template filled."""
+def served_value(column: schemas.Column, stored: StoredTable, site: Site, sql: str, t: str) -> str:
+    """Return the SQL of a served column of rows called ``t``: what is stored, else its template filled."""
     pieces = []
     for piece in _pieces(column, site):
         if isinstance(piece, str):
@@ -25,7 +25,7 @@ def served_value(column: schemas.Column, stored: StoredTable, site: Site, sql: s
         source = stored.by_name.get(piece.name.lower())
         if source is None:
             return sql
-        pieces.append(f"CAST(t.{source.stored_as} AS VARCHAR)")
+        pieces.append(f"CAST({t}.{source.stored_as} AS VARCHAR)")
     return f"coalesce({sql}, {' || '.join(pieces) if pieces else text('')})"
 
 
@@ -65,17 +65,17 @@ class ServedCondition:
     source_values: tuple[str, ...]
     pattern: bool = False
 
-    def sql(self, stored: StoredTable) -> str | None:
+    def sql(self, stored: StoredTable, t: str) -> str | None:
         """Return the SQL for rows called ``t``; None when a column is not stored."""
         own = stored.by_name.get(self.column)
         source = stored.by_name.get(self.source) if self.source else None
         if own is None or (self.source and source is None):
             return None
-        here = self._one_of(f"t.{own.stored_as}", self.values)
+        here = self._one_of(f"{t}.{own.stored_as}", self.values)
         if source is None or not self.source_values:
             return here
-        there = self._one_of(f"t.{source.stored_as}", self.source_values)
-        return f"({here} OR (t.{own.stored_as} IS NULL AND {there}))"
+        there = self._one_of(f"{t}.{source.stored_as}", self.source_values)
+        return f"({here} OR ({t}.{own.stored_as} IS NULL AND {there}))"
 
     def _one_of(self, sql: str, values: Sequence[str]) -> str:
         if self.pattern:

@@ -15,7 +15,7 @@ from query import tree
 from schemas import Kind
 from schemas.arrow import HEALPIX
 from store.duckdb.engine import BASE
-from store.duckdb.layout import ROW, StoredTable, X, Y, Z, sql_type
+from store.duckdb.layout import ROW, StoredColumn, StoredTable, X, Y, Z, sql_type
 from store.duckdb.near import NO_JOINS, NearJoins
 from store.duckdb.selection import Selection
 from store.duckdb.served import ServedCondition, served_value
@@ -57,17 +57,20 @@ class StateTables:
         """Return the SQL of a table's rows with the used columns."""
         if table.virtual:
             return f"SELECT * FROM {self._virtual(table)}"
-        state = self._table(table)
-        parts = []
-        if state.base is not None and state.base_rows:
-            parts.append(self._branch(alias, table, used, f"{BASE}.{state.base.stored_as}", state.base))
-        if state.delta_rows:
-            parts.append(self._branch(alias, table, used, state.delta_name, state.stored))
-        written = [part for part in parts if part is not None]
-        if not written:
-            beside = self._beside(alias, state.stored, used)
-            written = [f"SELECT {', '.join(_nulls(state.stored, used, beside))} WHERE false"]
+        parts = self._parts(alias, table, used, "t")
+        written = [part.select() for part in parts] or [f"{self._nothing(alias, table, used)} WHERE false"]
         return self.near.relation(alias, " UNION ALL ".join(written))
+
+    def direct(self, alias: str, table: schemas.Table, used: AbstractSet[str], sql: str) -> Part | None:
+        """Return the one stored table, to be called ``sql``, that holds all rows there are to see.
+
+        Written into the query itself it spares the engine the sub-query, a good part of what a small query on
+        a wide table costs.
+        """
+        if table.virtual or alias in self.near.repeated:
+            return None
+        parts = self._parts(alias, table, used, sql)
+        return parts[0] if len(parts) == 1 else None
 
     def joined(self, node: tree.Predicate, sql: str, aliases: Mapping[str, str]) -> str:
         """Return the SQL of a condition, with what it implies for rows that ``rows`` repeats."""
@@ -85,27 +88,49 @@ class StateTables:
         except KeyError:
             raise QueryRejected(f"{table.name} cannot be queried") from None
 
-    def _list(
-        self,
-        alias: str,
-        table: schemas.Table,
-        stored: StoredTable,
-        used: AbstractSet[str],
-    ) -> list[str]:
-        """Return the select list of one branch, in an order that all branches share."""
-        listed, state = [], self._table(table)
-        for name, column in state.stored.by_name.items():
-            if name not in used:
-                continue
-            here = stored.by_name.get(name)
-            kind = sql_type(Kind(column.kind), array=column.array)
-            sql = f"t.{here.stored_as}" if here is not None else f"CAST(NULL AS {kind})"
-            declared = table.by_name.get(name)
-            if declared is not None and declared.served:
-                sql = served_value(declared, stored, self.site, sql)
-            listed.append(sql if sql == f"t.{column.stored_as}" else f"{sql} AS {column.stored_as}")
-        listed += [f"t.{name}" for name in self._beside(alias, state.stored, used)]
-        return listed or ["1 AS nothing"]
+    def _parts(self, alias: str, table: schemas.Table, used: AbstractSet[str], t: str) -> list[Part]:
+        """Return what rows of the generation and of the delta there are to see."""
+        state = self._table(table)
+        parts = []
+        if state.base is not None and state.base_rows:
+            parts.append((f"{BASE}.{state.base.stored_as}", state.base, 0, state.base_rows))
+        if state.delta_rows:
+            parts.append((state.delta_name, state.stored, state.base_rows, state.end))
+        found = []
+        for source, stored, first, last in parts:
+            where = self._conditions(alias, state, t, first, last)
+            if where is not None:
+                served = (condition.sql(stored, t) for condition in self.served if condition.alias == alias)
+                conditions = [*where, *(sql for sql in served if sql)]
+                found.append(Part(source, t, self._values(alias, table, stored, used, t), conditions))
+        return found
+
+    def _values(
+        self, alias: str, table: schemas.Table, stored: StoredTable, used: AbstractSet[str], t: str
+    ) -> dict[str, str]:
+        """Return the SQL of each needed column by its name, in an order that all parts share."""
+        values, whole = {}, self._table(table).stored
+        for name, column in whole.by_name.items():
+            if name in used:
+                here, declared = stored.by_name.get(name), table.by_name.get(name)
+                sql = f"{t}.{here.stored_as}" if here is not None else _null(column)
+                if declared is not None and declared.served:
+                    sql = served_value(declared, stored, self.site, sql, t)
+                values[column.stored_as] = sql
+        return values | {name: f"{t}.{name}" for name in self._beside(alias, whole, used)}
+
+    def _nothing(self, alias: str, table: schemas.Table, used: AbstractSet[str]) -> str:
+        stored = self._table(table).stored
+        listed = [
+            f"{_null(column)} AS {column.stored_as}"
+            for name, column in stored.by_name.items()
+            if name in used
+        ]
+        listed += [
+            f"CAST(NULL AS {'BIGINT' if name == HEALPIX else 'DOUBLE'}) AS {name}"
+            for name in self._beside(alias, stored, used)
+        ]
+        return f"SELECT {', '.join(listed or ['1'])}"
 
     def _beside(self, alias: str, stored: StoredTable, used: AbstractSet[str]) -> list[str]:
         """Name the columns that stand beside the declared ones and are needed."""
@@ -113,39 +138,26 @@ class StateTables:
             return []
         return [X, Y, Z, *([HEALPIX] if alias in self.near.cells_of else [])]
 
-    def _branch(
-        self, alias: str, table: schemas.Table, used: AbstractSet[str], source: str, stored: StoredTable
-    ) -> str | None:
-        """Return the SQL of the rows in the generation or the delta; None when there are none."""
-        where = self._conditions(alias, self._table(table), in_base=source.startswith(f"{BASE}."))
-        if where is None:
-            return None
-        served = (condition.sql(stored) for condition in self.served if condition.alias == alias)
-        conditions = [*where, *(sql for sql in served if sql)]
-        tail = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        return f"SELECT {', '.join(self._list(alias, table, stored, used))} FROM {source} AS t{tail}"
-
-    def _conditions(self, alias: str, state: TableState, *, in_base: bool) -> list[str] | None:
-        """Return what rows of one branch must fulfil; None when no row can."""
+    def _conditions(self, alias: str, state: TableState, t: str, first: int, last: int) -> list[str] | None:
+        """Return what rows with first <= row < last must fulfil; None when no row can."""
         selection = self.selections.get(alias)
-        first, last = (0, state.base_rows) if in_base else (state.base_rows, state.end)
-        gone = state.base_gone if in_base else state.delta_gone
-        where = [] if in_base else [f"t.{ROW} < {last}"]
+        in_base = last <= state.base_rows
+        where = [] if in_base else [f"{t}.{ROW} < {last}"]
         if selection is not None:
             spans = selection.part(first, last)
             if not len(spans):
                 return None
             if len(spans) <= MOST_SPANS:
-                where.append(
-                    "("
-                    + " OR ".join(f"t.{ROW} BETWEEN {low} AND {high - 1}" for low, high in spans.tolist())
-                    + ")"
-                )
+                within = (f"{t}.{ROW} BETWEEN {low} AND {high - 1}" for low, high in spans.tolist())
+                where.append(f"({' OR '.join(within)})")
             else:
-                where.append(f"t.{ROW} IN (SELECT n FROM {self._register(alias, selection)})")
+                where.append(f"{t}.{ROW} IN (SELECT n FROM {self._register(alias, selection)})")
+        gone = state.base_gone if in_base else state.delta_gone
+        if selection is not None:
+            gone = _within(gone, selection.part(first, last))
         if len(gone):
-            where.append(_without(state, gone, selection, first, last))
-        return [condition for condition in where if condition]
+            where.append(f"{t}.{ROW} NOT IN ({_listed(state, gone)})")
+        return where
 
     def _register(self, alias: str, selection: Selection) -> str:
         """Make the selected row numbers a table that the SQL can name."""
@@ -155,26 +167,35 @@ class StateTables:
         return name
 
 
-def _without(state: TableState, gone: IntArray, selection: Selection | None, first: int, last: int) -> str:
-    """Leave removed rows out, as far as the selection has any of them."""
-    if selection is not None:
-        spans = selection.part(first, last)
-        place = np.searchsorted(spans[:, 1], gone, side="right")
-        near = np.minimum(place, len(spans) - 1)
-        gone = gone[(place < len(spans)) & (spans[near, 0] <= gone)]
-    if not len(gone):
-        return ""
+@dataclass(frozen=True)
+class Part:
+    """Rows of one stored table, called ``alias``: the SQL of columns by name, and what rows must fulfil."""
+
+    source: str
+    alias: str
+    values: Mapping[str, str]
+    conditions: Sequence[str]
+
+    def select(self) -> str:
+        """Return the SQL of a query for the columns."""
+        columns = (f"{sql} AS {name}" for name, sql in self.values.items())
+        where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+        return f"SELECT {', '.join(columns) or '1'} FROM {self.source} AS {self.alias}{where}"
+
+
+def _within(rows: IntArray, spans: IntArray) -> IntArray:
+    """Return the rows that lie in one of the sorted spans."""
+    place = np.searchsorted(spans[:, 1], rows, side="right")
+    near = np.minimum(place, len(spans) - 1)
+    return np.asarray(rows[(place < len(spans)) & (spans[near, 0] <= rows)])
+
+
+def _listed(state: TableState, gone: IntArray) -> str:
+    """Return the SQL of removed rows, themselves or where the engine lists them."""
     if len(gone) <= MOST_NUMBERS:
-        return f"t.{ROW} NOT IN ({', '.join(map(str, gone.tolist()))})"
-    listed = f"SELECT {ROW} FROM {state.gone_name} WHERE n < {state.removals}"
-    return f"t.{ROW} NOT IN ({listed})"
+        return ", ".join(map(str, gone.tolist()))
+    return f"SELECT {ROW} FROM {state.gone_name} WHERE n < {state.removals}"
 
 
-def _nulls(stored: StoredTable, used: AbstractSet[str], beside: Sequence[str]) -> list[str]:
-    listed = [
-        f"CAST(NULL AS {sql_type(Kind(column.kind), array=column.array)}) AS {column.stored_as}"
-        for name, column in stored.by_name.items()
-        if name in used
-    ]
-    listed += [f"CAST(NULL AS {'BIGINT' if name == HEALPIX else 'DOUBLE'}) AS {name}" for name in beside]
-    return listed or ["1 AS nothing"]
+def _null(column: StoredColumn) -> str:
+    return f"CAST(NULL AS {sql_type(Kind(column.kind), array=column.array)})"

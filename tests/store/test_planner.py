@@ -116,7 +116,8 @@ def test_the_condition_of_an_inner_join_narrows_and_of_an_outer_one_does_not() -
 
 
 def test_sub_queries_are_narrowed_by_their_own_conditions_only() -> None:
-    nested = f"a.id IN (SELECT a2.id FROM s.a AS a2 WHERE CONTAINS(POINT(a2.ra, a2.dec), CIRCLE(1, 2, 3)) = 1 AND {CONE} = 1)"
+    own = "CONTAINS(POINT(a2.ra, a2.dec), CIRCLE(1, 2, 3)) = 1"
+    nested = f"a.id IN (SELECT a2.id FROM s.a AS a2 WHERE {own} AND {CONE} = 1)"
     query = translate(f"SELECT a.id FROM s.a AS a WHERE {nested}", DECLARED)
     assert [n.region for n in narrowings(query)] == [Circle(1.0, 2.0, 3.0)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +15,25 @@ from store.duckdb.compiler.scope import Scope, outputs
 from store.duckdb.layout import sql_type
 
 
+class Direct(Protocol):
+    """A stored table that a query reads without a sub-query."""
+
+    @property
+    def source(self) -> str:
+        """Its SQL name."""
+        ...
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The SQL of its columns by their SQL name."""
+        ...
+
+    @property
+    def conditions(self) -> Sequence[str]:
+        """What its rows must fulfil."""
+        ...
+
+
 class Tables(Protocol):
     """Where the rows of declared tables come from."""
 
@@ -24,6 +43,10 @@ class Tables(Protocol):
 
     def rows(self, alias: str, table: schemas.Table, used: AbstractSet[str]) -> str:
         """Return the SQL of a relation with the used columns, unit vectors too where positions are used."""
+        ...
+
+    def direct(self, alias: str, table: schemas.Table, used: AbstractSet[str], sql: str) -> Direct | None:
+        """Return the one stored table that holds the rows, called ``sql``; None when there is no such."""
         ...
 
     def joined(self, node: tree.Predicate, sql: str, aliases: Mapping[str, str]) -> str:
@@ -82,14 +105,17 @@ class _Writer:
 
     def _select(self, select: tree.Select, limit: int | None) -> str:
         count = self._count(select)
+        source, where = ("", []) if count is not None else self._from(select.source)
         columns = [f"{self._output(output)} AS o{place}" for place, output in enumerate(select.outputs)]
         if count is not None:
             columns = [f"{count}::BIGINT AS o{place}" for place in range(len(columns))]
         parts = [f"SELECT {'DISTINCT ' if select.distinct else ''}{', '.join(columns)}"]
-        if select.source is not None and count is None:
-            parts.append(f"FROM {self._relation(select.source)}")
+        if source:
+            parts.append(f"FROM {source}")
         if select.where is not None:
-            parts.append(f"WHERE {self._condition(select.where)}")
+            where.append(self._condition(select.where))
+        if where:
+            parts.append(f"WHERE {' AND '.join(where)}")
         if select.group_by:
             parts.append(f"GROUP BY {', '.join(self._value(item) for item in select.group_by)}")
         if select.having is not None:
@@ -101,6 +127,18 @@ class _Writer:
             keys = (names.get(key.expression) or self._value(key.expression) for key in select.order_by)
             parts.append(_order_by(select.order_by, keys))
         return " ".join([*parts, *_cut(select.top, select.offset, limit)])
+
+    def _from(self, source: tree.Relation | None) -> tuple[str, list[str]]:
+        """Return what a select reads, and conditions that come with it."""
+        if source is None:
+            return "", []
+        if isinstance(source, tree.TableRef):
+            named, used = self._scope.relation(source.alias), self._scope.used.get(source.alias, set())
+            direct = self._tables.direct(source.alias, source.table, used, named.sql)
+            if direct is not None:
+                self._scope.show(source.alias, direct.values)
+                return f"{direct.source} AS {named.sql}", list(direct.conditions)
+        return self._relation(source), []
 
     def _count(self, select: tree.Select) -> int | None:
         """Return what a query that only counts a table's rows answers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import schemas
 from query import tree
@@ -17,13 +17,15 @@ class Named:
     sql: str
     columns: Mapping[str, str]
     table: schemas.Table | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    """The SQL of columns that are more than a name."""
 
     def column(self, name: str) -> str:
         """Return the SQL of a column."""
         found = self.columns.get(name) or self.columns.get(name.lower())
         if found is None:
             raise QueryRejected(f"there is no column {name}")
-        return f"{self.sql}.{found}"
+        return self.values.get(found) or f"{self.sql}.{found}"
 
 
 class Scope:
@@ -56,6 +58,10 @@ class Scope:
     def aliases(self) -> Mapping[str, str]:
         """The SQL alias of each relation."""
         return {alias: relation.sql for alias, relation in self._relations.items()}
+
+    def show(self, alias: str, values: Mapping[str, str]) -> None:
+        """Say how columns of a relation are written from now on."""
+        self._relations[alias] = replace(self._relations[alias], values=values)
 
     def relation(self, alias: str) -> Named:
         """Return the relation of that alias."""
