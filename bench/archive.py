@@ -46,8 +46,10 @@ class Archive:
     def run(self, *words: str) -> str:
         """Run an ``onedfs`` command on the same data; its output."""
         done = subprocess.run(  # noqa: S603 - our own command
-            [self._onedfs, *words], env=self._environment, check=True, capture_output=True, text=True
+            [self._onedfs, *words], env=self._environment, check=False, capture_output=True, text=True
         )
+        if done.returncode:
+            raise RuntimeError(f"onedfs {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
 
     def close(self) -> None:
