@@ -71,20 +71,15 @@ def read_fits(path: Path, limits: Limits | None = None, *, copy: BinaryIO | None
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise FileRefused("unreadable", f"It cannot be opened: {error.strerror}.") from error
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        os.close(descriptor)
+        raise FileRefused("unreadable", "It is not a regular file.")
     with os.fdopen(descriptor, "rb", buffering=0) as source:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise FileRefused("unreadable", "It is not a regular file.")
-        raw = RawFile(source, copy)
-        try:
-            found = _read(raw, limits or Limits())
-        except IsADirectoryError as error:
-            raise FileRefused("unreadable", "It is a folder.") from error
+        found = _read(RawFile(source, copy), limits or Limits())
         after = os.fstat(descriptor)
-    if (before.st_size, before.st_mtime_ns) != (
-        after.st_size,
-        after.st_mtime_ns,
-    ) or found.size != after.st_size:
+    same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    if not same or found.size != after.st_size:
         raise FileRefused("changing", "It changed while it was read; try again when it is complete.")
     return found
 

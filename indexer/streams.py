@@ -47,7 +47,10 @@ class RawFile:
 
     def read(self, size: int) -> bytes:
         """Return up to ``size`` bytes, none at the end."""
-        found = self._source.read(size)
+        try:
+            found = self._source.read(size)
+        except OSError as error:
+            raise FileRefused("unreadable", f"Its bytes cannot be read: {error.strerror}.") from error
         self._hash.update(found)
         self.size += len(found)
         if self._copy is not None:
