@@ -154,7 +154,13 @@ def test_circles_and_polygons_relate_by_the_polygons_points(
     distance = separation(*spot, *positions(border))
     inside = bool(contains_points(polygon, *spot))
     nearest, farthest = float(distance.min()), float(distance.max())
+    spacing = 2.0 * size / 399.0
     for radius in (nearest * 0.98, nearest * 1.02, farthest * 0.98, farthest * 1.02):
+        # Samples on an edge are this far apart, so the true distance may be a little smaller.
+        if abs(radius - nearest) <= 2.0 * BAND + spacing**2 / max(nearest, spacing):
+            continue
+        if abs(radius - farthest) <= 2.0 * BAND:
+            continue
         circle = Circle(*spot, radius)
         assert meet(circle, polygon) == (inside or radius > nearest)
         assert cover(polygon, circle) == (inside and radius < nearest)
