@@ -1,10 +1,10 @@
 """From files and tables to rows in the lake."""
 
 from indexer.catalogue import publish, unpublish
-from indexer.demo import demo
+from indexer.demonstration import demo
 from indexer.errors import FileRefused, IndexerError, IngestError, RowRefused
-from indexer.ingest import ingest, retry
-from indexer.load import load
+from indexer.ingestion import ingest, retry
+from indexer.loading import load
 from indexer.summary import Outcome, Progress, Reason, Summary
 from indexer.upkeep import Changed, set_release, withdraw
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 
-from indexer import ingest
+from indexer import ingest, ingestion
 from schemas import load_schemas
 from store.database import QuarantineStore, migrate, open_database
 from store.lake import Lake
@@ -14,10 +13,11 @@ from store.lake import Lake
 
 def main() -> None:
     root, holding, *folders = sys.argv[1:]
-    importlib.import_module("indexer.ingest").BATCH_FILES = 7  # type: ignore[attr-defined]
+    ingestion.BATCH_FILES = 7  # type: ignore[misc]
     engine = open_database(f"sqlite:///{root}/onedfs.sqlite")
     migrate(engine)
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     summary = ingest(
         folders,
         lake=Lake(Path(root) / "lake", load_schemas()),
@@ -26,7 +26,7 @@ def main() -> None:
         holding=holding,  # type: ignore[arg-type]
         workers=1,
     )
-    print(summary.line(), flush=True)
+    sys.stdout.write(f"{summary.line()}\n")
 
 
 if __name__ == "__main__":

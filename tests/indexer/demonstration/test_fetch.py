@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from indexer import demo
-from indexer.demo import Source, read_sources
-from indexer.demo.fetch import NotAvailable, safe_place, unpacked
+from indexer.demonstration import Source, read_sources
+from indexer.demonstration.fetch import NotAvailable, safe_place, unpacked
 from schemas import load_schemas
 from store.database import QuarantineStore, migrate, open_database
 from store.lake import Lake
@@ -45,7 +45,7 @@ def test_names_that_lead_out_of_the_folder_have_no_place(tmp_path: Path, name: s
 
 def test_a_package_with_another_hash_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = wheel(tmp_path, {"a.fits": b"1"}).model_copy(update={"sha256": "0" * 64})
-    monkeypatch.setattr("indexer.demo.fetch._run", lambda *_: None)
+    monkeypatch.setattr("indexer.demonstration.fetch._run", lambda *_: None)
     with pytest.raises(NotAvailable, match="hash"):
         unpacked(source, tmp_path)
 
@@ -56,7 +56,7 @@ def test_a_source_that_cannot_be_had_is_left_out_with_a_word(
     def refuse(*_: object) -> None:
         raise NotAvailable("there is no network")
 
-    monkeypatch.setattr("indexer.demo.fetch._run", refuse)
+    monkeypatch.setattr("indexer.demonstration.fetch._run", refuse)
     there = wheel(tmp_path / "demo", {"a.fits": made.image(), "b.fits": b""})
     absent = there.model_copy(update={"name": "absent", "sha256": "0" * 64})
     stores = {"lake": archive.lake, "quarantine": archive.quarantine, "files_root": archive.root / "files"}

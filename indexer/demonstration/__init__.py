@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import yaml
 
 from indexer.catalogue import publish
-from indexer.demo.fetch import NotAvailable, Source, unpacked
-from indexer.ingest import ingest
+from indexer.demonstration.fetch import NotAvailable, Source, unpacked
+from indexer.ingestion import ingest
 from indexer.summary import Report, Summary
 from store.database import QuarantineStore
 from store.lake import Lake
@@ -40,7 +40,7 @@ def read_sources(text: str | None = None) -> tuple[Source, ...]:
     pydantic.ValidationError
         When an entry is not as it should be.
     """
-    listed = resources.files("indexer.demo").joinpath("holdings.yaml").read_text(encoding="utf-8")
+    listed = resources.files("indexer.demonstration").joinpath("holdings.yaml").read_text(encoding="utf-8")
     return tuple(Source.model_validate(entry) for entry in yaml.safe_load(text or listed))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import gzip
 import hashlib
-import importlib
 import json
 import os
 import re
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 import indexer.reader
-from indexer import IngestError, retry
+from indexer import IngestError, ingestion, retry
 from indexer.discovery import Found
 from indexer.identity import minted_id
 from indexer.reader import ReadJob
@@ -293,8 +292,7 @@ def test_ids_are_settled_under_the_lease(
 ) -> None:
     """Another run commits the same files after ours has read them, before it takes the lease."""
     put(night, "a.fits", made.image())
-    module = importlib.import_module("indexer.ingest")
-    prepare = module.prepare
+    prepare = ingestion.prepare
     with monkeypatch.context() as patch:
 
         def late(files: object, schemas: object) -> object:
@@ -303,7 +301,7 @@ def test_ids_are_settled_under_the_lease(
             assert archive.ingest(night).accepted == 1
             return batch
 
-        patch.setattr(module, "prepare", late)
+        patch.setattr(ingestion, "prepare", late)
         assert archive.ingest(night).line() == "accepted 0, unchanged 1, replaced 0, quarantined 0"
     assert len(archive.ids()) == 1
 
