@@ -7,9 +7,10 @@ a constant region, and no outer join can bring the row back as NULLs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import schemas
 from query import tree
@@ -36,10 +37,10 @@ class Narrowing:
     condition: tree.Predicate
 
 
-def narrowings(query: tree.Query) -> tuple[Narrowing, ...]:
-    """Find every narrowing of a query and its sub-queries."""
+def narrowings(nodes: Iterable[Any]) -> tuple[Narrowing, ...]:
+    """Find every narrowing among all nodes of a query (``tree.walk``), sub-queries included."""
     found: list[Narrowing] = []
-    for node in tree.walk(query):
+    for node in nodes:
         if isinstance(node, tree.Select) and node.source is not None:
             tables = {ref.alias: ref.table for ref in _certain(node.source)}
             for condition in (*conjuncts(node.where), *_on_conditions(node.source)):
@@ -214,10 +215,10 @@ ColumnCondition = tuple[str, schemas.Table, str, tuple[str, ...], bool]
 """Alias, table, column, texts, and whether the one text is a pattern of LIKE."""
 
 
-def column_conditions(query: tree.Query) -> tuple[ColumnCondition, ...]:
-    """Find the conditions by which rows must have one of some texts in a column, or match a pattern."""
+def column_conditions(nodes: Iterable[Any]) -> tuple[ColumnCondition, ...]:
+    """Find the conditions, among all nodes, by which rows must have some texts or match a pattern."""
     found: list[ColumnCondition] = []
-    for node in tree.walk(query):
+    for node in nodes:
         if isinstance(node, tree.Select) and node.source is not None:
             tables = {ref.alias: ref.table for ref in _certain(node.source)}
             for condition in (*conjuncts(node.where), *_on_conditions(node.source)):
@@ -264,10 +265,10 @@ class ConeJoin:
     swaps: bool
 
 
-def cone_joins(query: tree.Query) -> tuple[ConeJoin, ...]:
-    """Find the conditions by which positions of two tables must be within a constant radius."""
+def cone_joins(nodes: Iterable[Any]) -> tuple[ConeJoin, ...]:
+    """Find the conditions, among all nodes, that keep positions of two tables within a constant radius."""
     found: list[ConeJoin] = []
-    for node in tree.walk(query):
+    for node in nodes:
         if isinstance(node, tree.Select) and node.source is not None:
             tables = {ref.alias: ref.table for ref in _certain(node.source)}
             for condition in (*conjuncts(node.where), *_on_conditions(node.source)):

@@ -7,8 +7,9 @@ where their own cell is one of these. A pair meets in one cell only, so it is fo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -59,16 +60,16 @@ NO_JOINS = NearJoins({}, {})
 """No relation is repeated."""
 
 
-def near_joins(query: tree.Query, state: State) -> NearJoins:
+def near_joins(nodes: Sequence[Any], state: State) -> NearJoins:
     """Choose which relations are repeated: the smaller of two, and each for one condition only."""
     sizes = {
         node.alias: state.tables[name].count
-        for node in tree.walk(query)
+        for node in nodes
         if isinstance(node, tree.TableRef) and (name := node.table.name.lower()) in state.tables
     }
     repeated: dict[str, int] = {}
     conditions: dict[int, tuple[str, str, int]] = {}
-    for join in planner.cone_joins(query):
+    for join in planner.cone_joins(nodes):
         near, far, order = join.near, join.far, _order(join.radius)
         if join.swaps and sizes.get(far, 0) < sizes.get(near, 0):
             near, far = far, near

@@ -93,7 +93,16 @@ def _positions(table: TableState, ranges: IntArray) -> tuple[IntArray, tuple[Int
     base_places = empty if base is None else base.places(ranges)
     delta_places = empty if delta is None else delta.places(ranges)
     late = empty if delta is None else as_spans(np.sort(delta.rows_at(delta_places)))
-    return np.concatenate((base_places, late)), (base_places, delta_places)
+    return np.concatenate((_joined(base_places), late)), (base_places, delta_places)
+
+
+def _joined(spans: IntArray) -> IntArray:
+    """Join sorted spans that touch."""
+    if len(spans) < 2:
+        return spans
+    apart = np.flatnonzero(spans[1:, 0] != spans[:-1, 1])
+    first = spans[np.concatenate(([0], apart + 1)), 0]
+    return np.stack((first, spans[np.concatenate((apart, [len(spans) - 1])), 1]), axis=1)
 
 
 def _exact(table: TableState, narrowing: Narrowing) -> Selection:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import schemas
-from query import tree
 from schemas.model import PLACEHOLDER
 from store.duckdb.compiler.literals import text
 from store.duckdb.layout import StoredTable
@@ -83,11 +83,11 @@ class ServedCondition:
         return f"({sql} IN ({', '.join(text(value) for value in values)}))"
 
 
-def served_conditions(query: tree.Query, site: Site) -> tuple[ServedCondition, ...]:
+def served_conditions(nodes: Iterable[Any], site: Site) -> tuple[ServedCondition, ...]:
     """Find the conditions on served columns that can be turned back to what is stored."""
     found = (
         _turned(alias, table.column(name), values, site, pattern=pattern)
-        for alias, table, name, values, pattern in column_conditions(query)
+        for alias, table, name, values, pattern in column_conditions(nodes)
         if table.column(name).served
     )
     return tuple(condition for condition in found if condition is not None)

@@ -74,8 +74,9 @@ class DuckSnapshot:
         }
 
     def _compile(self, query: tree.Query, limit: int | None) -> tuple[StateTables, Compiled]:
+        nodes = tuple(tree.walk(query))
         by_alias: dict[str, list[Narrowing]] = {}
-        for narrowing in narrowings(query):
+        for narrowing in narrowings(nodes):
             by_alias.setdefault(narrowing.alias, []).append(narrowing)
         selections: dict[str, Selection] = {}
         for alias, wanted in by_alias.items():
@@ -83,11 +84,11 @@ class DuckSnapshot:
             selection = None if table is None else select(table, wanted)
             if selection is not None:
                 selections[alias] = selection
-        near = near_joins(query, self._state)
-        served = served_conditions(query, self._site)
+        near = near_joins(nodes, self._state)
+        served = served_conditions(nodes, self._site)
         tables = StateTables(self._state, self._site, selections, served, near)
         known = frozenset[int]().union(*(selection.known for selection in selections.values()))
-        return tables, compile_query(query, tables, known=known, limit=limit)
+        return tables, compile_query(query, tables, nodes=nodes, known=known, limit=limit)
 
 
 class _Rows:

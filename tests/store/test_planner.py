@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import schemas
+from query import tree
 from schemas import parse_schema
 from sky.regions import Circle, Point
 from store.planner import Relation, column_conditions, narrowings
@@ -39,7 +40,7 @@ CONE = "CONTAINS(POINT(a.ra, a.dec), CIRCLE(10, 20, 0.5))"
 
 def found(where: str, source: str = "s.a AS a") -> list[tuple[str, Relation]]:
     query = translate(f"SELECT a.id FROM {source} WHERE {where}", DECLARED)
-    return [(n.table.local_name, n.relation) for n in narrowings(query)]
+    return [(n.table.local_name, n.relation) for n in narrowings(tree.walk(query))]
 
 
 @pytest.mark.parametrize(
@@ -84,11 +85,10 @@ def test_a_condition_that_does_not(where: str) -> None:
 
 def test_the_cone_round_a_row_is_the_cone_round_the_constant() -> None:
     for where in ("CONTAINS(POINT(10, 20), CIRCLE(a.ra, a.dec, 0.5)) = 1", f"{CONE} = 1"):
-        (narrowing,) = narrowings(translate(f"SELECT a.id FROM s.a AS a WHERE {where}", DECLARED))
+        (narrowing,) = narrowings(tree.walk(translate(f"SELECT a.id FROM s.a AS a WHERE {where}", DECLARED)))
         assert narrowing.region == Circle(10.0, 20.0, 0.5)
-    (narrowing,) = narrowings(
-        translate("SELECT a.id FROM s.a AS a WHERE 1 = CONTAINS(POINT(1, 2), a.shape)", DECLARED)
-    )
+    inside = translate("SELECT a.id FROM s.a AS a WHERE 1 = CONTAINS(POINT(1, 2), a.shape)", DECLARED)
+    (narrowing,) = narrowings(tree.walk(inside))
     assert narrowing.region == Point(1.0, 2.0)
 
 
@@ -119,14 +119,16 @@ def test_sub_queries_are_narrowed_by_their_own_conditions_only() -> None:
     own = "CONTAINS(POINT(a2.ra, a2.dec), CIRCLE(1, 2, 3)) = 1"
     nested = f"a.id IN (SELECT a2.id FROM s.a AS a2 WHERE {own} AND {CONE} = 1)"
     query = translate(f"SELECT a.id FROM s.a AS a WHERE {nested}", DECLARED)
-    assert [n.region for n in narrowings(query)] == [Circle(1.0, 2.0, 3.0)]
+    assert [n.region for n in narrowings(tree.walk(query))] == [Circle(1.0, 2.0, 3.0)]
 
 
 def test_texts_that_a_column_must_have() -> None:
     query = translate(
         "SELECT id FROM s.a WHERE id = 'x' AND 'y' = id AND id IN ('p', 'q') AND id LIKE 'z%'", DECLARED
     )
-    assert [(name, values, pattern) for _, _, name, values, pattern in column_conditions(query)] == [
+    assert [
+        (name, values, pattern) for _, _, name, values, pattern in column_conditions(tree.walk(query))
+    ] == [
         ("id", ("x",), False),
         ("id", ("y",), False),
         ("id", ("p", "q"), False),
@@ -135,4 +137,4 @@ def test_texts_that_a_column_must_have() -> None:
     opposite = (
         "SELECT id FROM s.a WHERE id <> 'x' AND NOT (id = 'y') AND id NOT IN ('z') AND (id = 'p' OR id = 'q')"
     )
-    assert column_conditions(translate(opposite, DECLARED)) == ()
+    assert column_conditions(tree.walk(translate(opposite, DECLARED))) == ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import schemas
 from query import tree
@@ -67,24 +67,31 @@ class Compiled:
 
 
 def compile_query(
-    query: tree.Query, tables: Tables, *, known: AbstractSet[int] = frozenset(), limit: int | None = None
+    query: tree.Query,
+    tables: Tables,
+    *,
+    nodes: Sequence[Any] = (),
+    known: AbstractSet[int] = frozenset(),
+    limit: int | None = None,
 ) -> Compiled:
     """Write a query as SQL.
 
-    ``known`` holds the identities of conditions that every row which ``tables`` delivers fulfils; ``limit``
-    cuts the answer.
+    ``nodes`` are all nodes of the query, when the caller has listed them already. ``known`` holds the
+    identities of conditions that every row which ``tables`` delivers fulfils; ``limit`` cuts the answer.
 
     Raises
     ------
     QueryRejected
         When a part of it has no form in the engine; the message says what.
     """
-    return Compiled(_Writer(query, tables, known).query(query, limit), query.columns)
+    return Compiled(
+        _Writer(nodes or tuple(tree.walk(query)), tables, known).query(query, limit), query.columns
+    )
 
 
 class _Writer:
-    def __init__(self, query: tree.Query, tables: Tables, known: AbstractSet[int]) -> None:
-        self._scope = Scope(query, tables.columns)
+    def __init__(self, nodes: Sequence[Any], tables: Tables, known: AbstractSet[int]) -> None:
+        self._scope = Scope(nodes, tables.columns)
         self._tables = tables
         expressions = Expressions(self._scope, self.query)
         self._value = expressions.value

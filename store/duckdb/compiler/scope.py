@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import schemas
 from query import tree
@@ -31,17 +32,12 @@ class Named:
 class Scope:
     """All relations of a query by their alias, which is unique in it."""
 
-    def __init__(self, query: tree.Query, stored: Callable[[schemas.Table], Mapping[str, str]]) -> None:
-        named = {
-            name: part
-            for node in tree.walk(query)
-            if isinstance(node, tree.With)
-            for name, part in node.named
-        }
+    def __init__(self, nodes: Sequence[Any], stored: Callable[[schemas.Table], Mapping[str, str]]) -> None:
+        named = {name: part for node in nodes if isinstance(node, tree.With) for name, part in node.named}
         self.queries: Mapping[str, str] = {name: f"q{number}" for number, name in enumerate(named)}
         self.used: dict[str, set[str]] = {}
         self._relations: dict[str, Named] = {}
-        for node in tree.walk(query):
+        for node in nodes:
             sql = f"a{len(self._relations)}"
             match node:
                 case tree.TableRef():
