@@ -21,7 +21,7 @@ class MappingRefused(Exception):  # noqa: N818 - a verdict on a file, not a fail
 
     Attributes
     ----------
-    code : "no-data", "contradiction" or "identity".
+    code : "no-data", "contradiction", "identity" or "release-date".
     reason : what is wrong, for the person who delivered the file.
     """
 

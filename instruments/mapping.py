@@ -37,6 +37,8 @@ _CATEGORY_KEYS = ("PRODCATG", "ESO PRO CATG", "ESO DPR CATG")
 _TELESCOPE_KEYS = ("TELESCOP",)
 _NANOMETRE = 1e-9
 
+_RELEASE_DATES = ("obs_release_date", "release_date")
+
 _FARTHEST_POINTING = 5.0
 """Degrees between a pointing and the centre of its image."""
 
@@ -185,6 +187,9 @@ class Packages:
             try:
                 checked[key] = to_cell(table.by_name[key], value)
             except UnusableValueError as error:
+                if key in _RELEASE_DATES:
+                    # Left out it would make the file public at once.
+                    raise MappingRefused("release-date", f"its release date {value!r}: {error}") from error
                 headers.warn(f"{table.name}.{key}: {error}")
         for low, high in _ORDERED:
             if low in checked and high in checked and checked[low] > checked[high]:  # type: ignore[operator]

@@ -108,7 +108,7 @@ def assert_fits(table: Table, key: str, value: object) -> None:
 def test_any_cards_become_a_sound_row_or_a_refusal(hdus: list[list[str]], packages: Packages) -> None:
     outcome = outcome_of(packages, FileHeaders.from_cards(hdus, file_name="any.fits", size=5760))
     if isinstance(outcome, MappingRefused):
-        assert outcome.code in {"no-data", "identity"}
+        assert outcome.code in {"no-data", "identity", "release-date"}
         assert outcome.reason
     else:
         assert_sound(outcome, packages)
@@ -278,6 +278,15 @@ def test_phase_3_keywords_are_heeded(observe: Observe) -> None:
     assert (row["em_min"], row["em_max"]) == (pytest.approx(3e-7), pytest.approx(1e-6))
     assert (row["em_res_power"], row["snr"], row["t_exptime"]) == (40000.0, 35.5, 7200.0)
     assert (row["o_calib_status"], row["bib_reference"]) == ("absolute", "2020A&A...1..1X")
+
+
+@pytest.mark.parametrize("said", ["9999-12-31", "when published", True, 12])
+def test_a_release_date_that_cannot_be_used_never_makes_a_file_public(
+    said: Any, packages: Packages, make: Make
+) -> None:
+    with pytest.raises(MappingRefused, match="release date") as refused:
+        packages.map(make({"REL_DATE": said}), "any")
+    assert refused.value.code == "release-date"
 
 
 def test_wavelengths_in_the_wrong_order_are_left_out(packages: Packages, make: Make) -> None:
