@@ -110,7 +110,7 @@ def _images(folder: Path) -> list[Made]:
     (folder / "images/packed.fits.gz").write_bytes(
         gzip.compress(plain.read_bytes().replace(b"'orion   '", b"'packed  '"), mtime=0)
     )
-    future = {"OBJECT": "not yet", "REL_DATE": "2999-01-01T00:00:00"}
+    future = {"OBJECT": "not yet", "REL_DATE": "2150-01-01T00:00:00"}
     write_image(folder / "images/proprietary.fits", sky_header(30.0, 30.0, 0.1), future, seed=31)
     return [
         *made,
@@ -181,6 +181,7 @@ def _broken(folder: Path) -> list[Made]:
     whole = (folder / "images/virgo.fits").read_bytes()
     other_claim = {"ARCFILE": f"{RAW_OF_CUBE}.fits", "DATE-OBS": "2014-12-08T02:48:56.798"}
     write_image(folder / "wrong/claims.fits", None, other_claim, seed=61)
+    write_image(folder / "wrong/release.fits", None, {"REL_DATE": "when published"}, seed=62)
     write: Mapping[str, tuple[str, Callable[[Path], object]]] = {
         "empty.fits": ("empty", lambda path: path.write_bytes(b"")),
         "text.fits": ("not-fits", lambda path: path.write_text("SIMPLE, he said\n" * 300)),
@@ -194,7 +195,7 @@ def _broken(folder: Path) -> list[Made]:
     for name, (_, write_it) in write.items():
         write_it(folder / "wrong" / name)
     refused = [Made(f"wrong/{name}", code) for name, (code, _) in write.items()]
-    return [*refused, Made("wrong/claims.fits", "id-taken")]
+    return [*refused, Made("wrong/claims.fits", "id-taken"), Made("wrong/release.fits", "release-date")]
 
 
 def _with_flipped_bits(whole: bytes) -> bytes:

@@ -1,0 +1,83 @@
+"""STILTS finds nothing wrong with a served archive, and works with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.holdings import ABELL_478, Holdings
+from tests.support.processes import Server
+from tests.support.stilts import stilts
+
+pytestmark = pytest.mark.slow
+
+STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO MDQ OBS"
+EVERYTHING = "SELECT * FROM ivoa.ObsCore"
+
+
+@pytest.fixture
+def answer(tmp_path: Path) -> Path:
+    return tmp_path / "answer.xml"
+
+
+def test_taplint_finds_no_error(server: Server) -> None:
+    report = stilts("taplint", f"tapurl={server.url}/tap", f"stages={STAGES}")
+    assert "Totals: Errors: 0;" in report
+    assert [line for line in report.splitlines() if line.startswith(("E-", "F-"))] == []
+
+
+@pytest.mark.parametrize("form", ["votable/td", "votable/b", "votable/b2"])
+def test_votlint_reads_the_answers_of_tap(server: Server, answer: Path, form: str) -> None:
+    query = {"LANG": "ADQL", "QUERY": EVERYTHING, "RESPONSEFORMAT": form}
+    answer.write_bytes(httpx.get(f"{server.url}/tap/sync", params=query).content)
+    assert b"QUERY_STATUS" in answer.read_bytes()
+    assert stilts("votlint", f"votable={answer}") == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("/scs/ivoa.obscore", {"RA": "63.3558", "DEC": "10.4663", "SR": "1", "VERB": "3"}),
+        ("/scs/ivoa.obscore", {"RA": "0", "DEC": "0", "SR": "0"}),
+        ("/scs/ivoa.obscore", {"RA": "400", "DEC": "0", "SR": "1"}),
+        ("/tap/sync", {"LANG": "ADQL", "QUERY": "SELECT nonsense FROM nowhere"}),
+        ("/api/v1/tables/ivoa.obscore/rows", {"format": "votable"}),
+    ],
+    ids=["cone", "cone of nothing", "cone refused", "query refused", "json api"],
+)
+def test_votlint_reads_other_answers(
+    server: Server, answer: Path, path: str, parameters: dict[str, str]
+) -> None:
+    answer.write_bytes(httpx.get(f"{server.url}{path}", params=parameters).content)
+    assert answer.read_bytes().startswith(b"<?xml")
+    assert stilts("votlint", f"votable={answer}") == ""
+
+
+def test_tapquery_brings_every_row(server: Server, small_holdings: Holdings) -> None:
+    told = stilts(
+        "tapquery",
+        f"tapurl={server.url}/tap",
+        "sync=true",
+        f"adql={EVERYTHING}",
+        "ocmd=keepcols dp_id",
+        "ofmt=csv",
+    )
+    lines = told.split()
+    assert lines[0] == "dp_id"
+    assert len(lines) == 1 + len(small_holdings.accepted)
+
+
+def test_cone_finds_the_cube(server: Server) -> None:
+    ra, dec = ABELL_478
+    told = stilts(
+        "cone",
+        f"serviceurl={server.url}/scs/ivoa.obscore",
+        f"lon={ra}",
+        f"lat={dec}",
+        "radius=0.1",
+        "ocmd=keepcols 'dataproduct_type target_name'",
+        "ofmt=csv",
+    )
+    assert "cube,Abell 478" in told
