@@ -109,6 +109,7 @@ class _Rows:
         try:
             for name, rows in registered.items():
                 cursor.register(name, rows)
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
             self._reader = open_reader(cursor, compiled.sql)
         except duckdb.Error as error:
             timed_out = self._deadline.passed
