@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, Self
 from indexer.errors import IngestError
 
 _INCOMING: Final = ".incoming"
-_LOCK: Final = "lock"
+_LOCK: Final = ".lock"
 
 
 def location_of(checksum: str) -> str:
@@ -34,23 +34,26 @@ class Incoming:
 
     def __enter__(self) -> Self:
         try:
-            self.folder.mkdir(parents=True)
-            self._lock = (self.folder / _LOCK).open("wb")
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock_of(self.folder).open("wb")
+            # Locked before the folder is there, so that no other run ever sees it without its owner.
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self.folder.mkdir()
         except OSError as error:
             raise storage_error(error) from error
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._remove_abandoned()
         return self
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
+            _lock_of(self.folder).unlink(missing_ok=True)
             self._lock.close()
 
     def _remove_abandoned(self) -> None:
         for folder in (self._root / _INCOMING).iterdir():
-            if folder != self.folder and _abandoned(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+            if folder.suffix != _LOCK and folder != self.folder:
+                _remove_if_abandoned(folder)
 
     def settle(self, copies: dict[str, Path]) -> None:
         """Rename copies to their places and make that durable; ``copies`` are by checksum.
@@ -76,17 +79,20 @@ class Incoming:
         return place.parent
 
 
-def _abandoned(folder: Path) -> bool:
-    """Whether the run that made a folder is gone: then nobody holds its lock."""
+def _lock_of(folder: Path) -> Path:
+    return folder.with_suffix(_LOCK)
+
+
+def _remove_if_abandoned(folder: Path) -> None:
+    """Remove the folder of a run that is gone: then nobody holds its lock."""
     try:
-        with (folder / _LOCK).open("rb") as lock:
+        with _lock_of(folder).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+            shutil.rmtree(folder, ignore_errors=True)
+            _lock_of(folder).unlink(missing_ok=True)
     except OSError:
-        # Its lock may not be there yet; the run that makes it is alive then.
-        return False
-    return True
+        # Held by a run that goes on, or just being removed by another one.
+        return
 
 
 def _sync_folder(folder: Path) -> None:

@@ -34,6 +34,9 @@ from store.lake import Lake, LakeError
 FEW_ROWS: Final = 20_000
 """So few rows are made ready in this process."""
 
+FEW_BYTES: Final = 8 << 20
+"""So small a file of unknown length has few rows."""
+
 _DID: Final = "obs_publisher_did"
 _ID: Final = "dp_id"
 _CHANGED: Final = "last_mod_date"
@@ -106,7 +109,8 @@ def load(
     if plan.unknown:
         run.summary.note(f"Columns that {table.name} does not have were left out: {', '.join(plan.unknown)}.")
     try:
-        run.go(source, plan, workers)
+        few = path.stat().st_size <= FEW_BYTES if source.rows is None else source.rows <= FEW_ROWS
+        run.go(source, plan, workers, few=few)
     except LakeError as error:
         raise IngestError("lake", f"The lake cannot be written: {error}") from error
     if quarantine is not None:
@@ -207,11 +211,11 @@ class _Run:
         self._found = 0
         self._mis_wound = 0
 
-    def go(self, source: TableFile, plan: Plan, workers: int | None) -> None:
+    def go(self, source: TableFile, plan: Plan, workers: int | None, *, few: bool) -> None:
         """Make all rows ready and merge them, batch by batch."""
         make = partial(prepare_rows, plan)
         count = min(os.cpu_count() or 1, 4) if workers is None else workers
-        if workers is None and source.rows is not None and source.rows <= FEW_ROWS:
+        if workers is None and few:
             count = 0
         with ExitStack() as stack:
             jobs = self._jobs(source)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from threading import Event
 
 import pyarrow.compute as pc
 import yaml
@@ -52,6 +53,7 @@ def demo(
     files_root: Path,
     package_folders: Iterable[Path] = (),
     progress: Report | None = None,
+    stop: Event | None = None,
     sources: Iterable[Source] | None = None,
 ) -> Iterator[Step]:
     """Fetch, ingest and publish the demonstration holdings, source by source.
@@ -67,8 +69,10 @@ def demo(
     IngestError
         As ``ingest`` and ``publish`` do.
     """
-    archive = _Archive(lake, quarantine, files_root, tuple(package_folders), progress)
+    archive = _Archive(lake, quarantine, files_root, tuple(package_folders), progress, stop)
     for source in read_sources() if sources is None else sources:
+        if stop is not None and stop.is_set():
+            return
         try:
             folder = unpacked(source, data_root / "demo")
         except NotAvailable as reason:
@@ -84,6 +88,7 @@ class _Archive:
     files_root: Path
     package_folders: tuple[Path, ...]
     progress: Report | None
+    stop: Event | None
 
     def ingested(self, source: Source, folder: Path) -> Step:
         """Ingest a source's files as a collection of its name."""
@@ -99,8 +104,10 @@ class _Archive:
             holding="copy",
             package_folders=self.package_folders,
             progress=self.progress,
+            stop=self.stop,
         )
-        stamp.write_text(source.sha256)
+        if not summary.stopped:
+            stamp.write_text(source.sha256)
         return Step(source.name, f"{source.name}: {summary.line()}", summary)
 
     def _holds(self, collection: str) -> bool:
