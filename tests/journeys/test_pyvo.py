@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 import pyvo
 from astropy.coordinates import SkyCoord
-from astroquery.eso import Eso, conf
 from astroquery.utils.tap.core import TapPlus
 
-from tests.support.holdings import ABELL_478, DIAMOND, RAW_OF_CUBE, SQUARE, Holdings
+from tests.support.holdings import ABELL_478, DIAMOND, SQUARE, Holdings
 from tests.support.processes import Server
 
 pytestmark = [
@@ -187,13 +186,3 @@ def test_astroquery_runs_a_query(server: Server, cube_id: str) -> None:
         "SELECT dp_id FROM ivoa.ObsCore WHERE dataproduct_type = 'cube'"
     )
     assert list(job.get_results()["dp_id"]) == [cube_id]
-
-
-def test_the_eso_module_of_astroquery_works_unchanged(server: Server, cube_id: str) -> None:
-    eso = Eso()
-    with conf.set_temp("tap_url", f"{server.url}/tap"):
-        assert "muse" in [name.lower() for name in eso.list_instruments()]
-        found = eso.query_surveys(surveys="night", cone_ra=63.3558, cone_dec=10.4663, cone_radius=0.1)
-        raw = eso.query_main(column_filters={"instrument": "MUSE"})
-    assert cube_id in set(found["dp_id"])
-    assert list(raw["dp_id"]) == [RAW_OF_CUBE]
