@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 from typing import Literal
@@ -12,6 +13,7 @@ from typing import Literal
 import indexer
 from archive import stores
 from archive.settings import Settings
+from indexer import Changed
 from indexer.summary import Report, Summary
 from store.database import QuarantineStore
 from store.lake import Lake
@@ -76,6 +78,26 @@ class Ingestion:
     def unpublish(self, table: str) -> Summary:
         """Take a catalogue back; see :func:`indexer.unpublish`."""
         return indexer.unpublish(table, lake=self.lake)
+
+    def retry(self, numbers: Sequence[int] | None, *, progress: Report | None, stop: Event) -> Summary:
+        """Try quarantined files again; see :func:`indexer.retry`."""
+        return indexer.retry(
+            numbers,
+            lake=self.lake,
+            quarantine=self.quarantine,
+            files_root=self.settings.files_root,
+            package_folders=self._package_folders(),
+            progress=progress,
+            stop=stop,
+        )
+
+    def withdraw(self, ids: Sequence[str], reason: str) -> Changed:
+        """Take files out of searches; see :func:`indexer.withdraw`."""
+        return indexer.withdraw(ids, reason, lake=self.lake)
+
+    def set_release(self, ids: Sequence[str], when: datetime | None) -> Changed:
+        """Change when files become public; see :func:`indexer.set_release`."""
+        return indexer.set_release(ids, when, lake=self.lake)
 
     def demo(self, tell: Callable[[str], None], stop: Event) -> Summary:
         """Fetch and ingest the demonstration holdings; what happens to each source is told."""

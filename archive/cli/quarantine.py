@@ -51,13 +51,17 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Try quarantined files again."""
-    from archive import ingestion
-    from archive.cli.data import finish
+    from archive import ingestion, progress
+    from archive.cli.data import finish, stop_on_signals
     from archive.settings import load_settings
 
     settings = load_settings()
-    with ingestion.opened(settings) as archive:
-        summary = archive.retry(identifiers or None)
+    with (
+        stop_on_signals() as stop,
+        ingestion.opened(settings) as archive,
+        progress.bar(quiet=as_json) as shown,
+    ):
+        summary = archive.retry(identifiers or None, progress=shown, stop=stop)
     finish(settings, summary, strict=False, no_wait=no_wait, as_json=as_json)
 
 

@@ -85,6 +85,23 @@ def test_json_is_all_that_is_printed(run: Callable[..., Ended], files: Path) -> 
     assert [item["path"] for item in json.loads(run("quarantine", "list", "--json").out)] == ["broken.fits"]
 
 
+def test_mended_files_leave_the_quarantine(run: Callable[..., Ended], files: Path) -> None:
+    run("ingest", files, "--workers", 0)
+    assert run("quarantine", "retry").last == "accepted 0, unchanged 0, replaced 0, quarantined 1"
+    (files / "broken.fits").write_bytes((files / "image-0.fits").read_bytes().replace(b"NGC 0", b"NGC 9"))
+    assert run("quarantine", "retry").last == "accepted 1, unchanged 0, replaced 0, quarantined 0"
+    assert run("quarantine", "list").last == "0 quarantined"
+
+
+def test_unknown_ids_are_told(run: Callable[..., Ended], files: Path) -> None:
+    run("ingest", files, "--workers", 0)
+    ended = run("withdraw", "no-such-id", "--reason", "x")
+    assert (ended.code, ended.last) == (1, "withdrawn 0, unchanged 0, unknown 1")
+    assert ended.err == "onedfs: there is no file no-such-id\n"
+    assert run("set-release", "no-such-id", "2030-01-01").code == 1
+    assert run("set-release", "no-such-id", "soon").code == 2
+
+
 def test_the_quarantine_says_why(run: Callable[..., Ended], files: Path) -> None:
     run("ingest", files, "--workers", 0)
     listed = run("quarantine", "list")

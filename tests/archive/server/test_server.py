@@ -43,6 +43,20 @@ def test_what_is_ingested_while_it_serves_is_visible_when_the_command_ends(
         assert {observations(served) for _ in range(6)} == {number}
 
 
+def test_releases_and_withdrawals_are_visible_when_the_command_ends(served: Served) -> None:
+    reply = httpx.get(f"{served.url}/api/v1/tables/ivoa.obscore/rows").json()
+    row = reply["rows"][0]
+    for arguments, status in (
+        (["set-release", row["dp_id"], "2199-01-01"], 401),
+        (["set-release", row["dp_id"], "2001-01-01"], 200),
+        (["withdraw", row["dp_id"], "--reason", "wrong header"], 410),
+    ):
+        ended = served.run(*arguments)
+        assert (ended.returncode, ended.stderr) == (0, "visible\n")
+        assert {httpx.get(row["access_url"]).status_code for _ in range(6)} == {status}
+    assert observations(served) == 0
+
+
 def test_a_small_batch_is_visible_within_seconds(served: Served, tmp_path: Path) -> None:
     image(tmp_path / "more" / "file.fits", 2)
     served.run("ingest", tmp_path / "more", "--no-wait", "--workers", 0)
@@ -147,7 +161,7 @@ def test_the_snippets_of_the_page_work_as_printed(served: Served, tmp_path: Path
             continue
         ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert ended.returncode == 0, (snippet, ended.stderr)
-        assert re.search("FIELD|image", ended.stdout), (snippet, ended.stdout)
+        assert re.search(r"FIELD|image|first\.one", ended.stdout), (snippet, ended.stdout)
 
 
 def test_the_same_observation_by_every_way_down_to_its_bytes(served: Served, tmp_path: Path) -> None:
