@@ -9,6 +9,7 @@ import json
 import os
 import re
 from pathlib import Path
+from random import Random
 from threading import Event
 from typing import Any
 
@@ -362,3 +363,33 @@ def test_a_batch_is_one_version(archive: Any, night: Path, made: Any) -> None:
     archive.ingest(night)
     assert archive.lake.version() == 1
     assert len({row["_batch"] for row in archive.rows("ivoa.obscore")}) == 1
+
+
+def mutated(content: bytes, random: Random) -> bytes:
+    """Change a file as bad disks, editors and transfers do, mostly in its header."""
+    changed = bytearray(content)
+    for _ in range(random.randrange(1, 6)):
+        place = random.randrange(len(changed) if random.random() < 0.2 else 2000)
+        piece = random.choice(
+            [b"NaN", b"-1", b"1E400", b"'", b"/", b"\xe9", b"\0", b"=", b"T", b"9" * 15, b"END"]
+        )
+        changed[place : place + len(piece)] = piece
+    return bytes(changed[: random.randrange(len(changed))] if random.random() < 0.1 else changed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happened_to_files_every_one_is_accounted_for(
+    archive: Any, night: Path, made: Any, seed: int
+) -> None:
+    random = Random(seed)
+    sources = [made.sky_image(**RAW), made.sky_image(RADESYS="FK5", EXPTIME=10.0, FILTER="V"), made.image()]
+    for number in range(100):
+        put(night, f"{number}.fits", mutated(random.choice(sources), random))
+    summary = archive.ingest(night)
+    assert summary.total == 100
+    assert [reason for reason in summary.reasons if reason.code in ("reader-failed", "reader-died")] == []
+    assert len(archive.ids()) == summary.accepted
+    assert len(archive.refused()) == summary.quarantined
+    again = archive.ingest(night)
+    assert (again.accepted, again.replaced, again.version) == (0, 0, summary.version)
