@@ -30,15 +30,15 @@ class Snippet:
 _CONE = Template("""
 SELECT TOP 5 * FROM ivoa.obscore
 WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec),
-                   CIRCLE('ICRS', $ra, $dec, 0.1))
+  CIRCLE('ICRS', $ra, $dec, 0.1))
 """)
 
 _STILTS = Template("""
 stilts tapquery sync=true ofmt=ascii \\
   tapurl=$base/tap \\
   adql="SELECT TOP 5 * FROM ivoa.obscore \\
-        WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec), \\
-                           CIRCLE('ICRS', $ra, $dec, 0.1))"
+    WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec), \\
+    CIRCLE('ICRS', $ra, $dec, 0.1))"
 """)
 
 _PYVO = Template('''
@@ -63,9 +63,10 @@ print(rows.to_table())
 _CURL_TAP = Template("""
 curl -G $base/tap/sync \\
   -d LANG=ADQL -d RESPONSEFORMAT=csv \\
-  --data-urlencode "QUERY=SELECT TOP 5 * FROM ivoa.obscore \\
+  --data-urlencode "QUERY= \\
+    SELECT TOP 5 * FROM ivoa.obscore \\
     WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec), \\
-                       CIRCLE('ICRS', $ra, $dec, 0.1))"
+    CIRCLE('ICRS', $ra, $dec, 0.1))"
 """)
 
 _CURL_JSON = Template("""

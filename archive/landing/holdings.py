@@ -27,6 +27,9 @@ GROUPS: Mapping[str, str] = {
 _ORDER = 5
 _SECONDS = 20.0
 
+UNSTATED = "not stated"
+"""What stands for a missing value."""
+
 FALLBACK = (63.3558, 10.4663)
 """Where the examples look while nothing has a position: the cluster Abell 478; ICRS degrees."""
 
@@ -59,8 +62,8 @@ class Holdings:
 
     @staticmethod
     def most(groups: list[tuple[str, int]]) -> int:
-        """Return the largest count, which fills its bar."""
-        return max(count for _, count in groups)
+        """Return the largest count of those with a name, which fills its bar."""
+        return max((count for name, count in groups if name != UNSTATED), default=1)
 
 
 def count_holdings(snapshot: Snapshot) -> Holdings:
@@ -86,7 +89,7 @@ def _group(snapshot: Snapshot, table: schemas.Table, name: str) -> list[tuple[st
     found = snapshot.run(query, timeout=_SECONDS).table()
     pairs = zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True)
     ranked = sorted(pairs, key=lambda pair: (pair[0] is None, -pair[1], pair[0]))
-    return [("not stated" if value is None else str(value), n) for value, n in ranked]
+    return [(UNSTATED if value is None else str(value), n) for value, n in ranked]
 
 
 def _example(snapshot: Snapshot, table: schemas.Table) -> tuple[float, float] | None:
