@@ -15,6 +15,7 @@ from astroquery.utils.tap.core import TapPlus
 
 from tests.support.holdings import ABELL_478, DIAMOND, SQUARE, Holdings
 from tests.support.processes import Server
+from tests.support.readme import readme_query
 
 pytestmark = [
     # The clients leave sockets to the garbage collector, and warn of what they guess about a service.
@@ -23,7 +24,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyWarning"),
 ]
 
-README = Path(__file__).parents[2] / "README.md"
 CUBE = "products/cube.fits"
 
 
@@ -36,12 +36,6 @@ def tap(server: Server) -> pyvo.dal.TAPService:
 def cube_id(tap: pyvo.dal.TAPService) -> str:
     (row,) = tap.search("SELECT dp_id FROM ivoa.ObsCore WHERE dataproduct_type = 'cube'")
     return str(row["dp_id"])
-
-
-def readme_query() -> str:
-    found = re.search(r'archive\.search\("""(.+?)"""\)', README.read_text(), re.DOTALL)
-    assert found is not None
-    return found[1]
 
 
 def test_the_query_of_the_readme_finds_the_cube(tap: pyvo.dal.TAPService, cube_id: str) -> None:

@@ -42,13 +42,14 @@ def refusals(data: Path) -> list[tuple[Any, ...]]:
 
 
 def served_rows(url: str) -> Rows:
-    """Return the sorted rows of every published table, as TAP gives them."""
+    """Return the sorted rows of every published table, as TAP gives them, without the server's address."""
     names = [row["table_name"] for row in tap(url, "SELECT table_name FROM TAP_SCHEMA.tables")]
-    return {name: _without_when(tap(url, f"SELECT * FROM {name}")) for name in names}
+    return {name: _without_when(tap(url, f"SELECT * FROM {name}"), url) for name in names}
 
 
-def _without_when(rows: list[dict[str, str]]) -> list[str]:
-    return sorted(repr({name: row[name] for name in row if name not in WHEN}) for row in rows)
+def _without_when(rows: list[dict[str, str]], url: str) -> list[str]:
+    kept = ({name: row[name] for name in row if name not in WHEN} for row in rows)
+    return sorted(repr(row).replace(url, "") for row in kept)
 
 
 def tap(url: str, query: str) -> list[dict[str, str]]:
