@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from lxml import etree
 
 from vo.cells.buffers import table_bytes, text_scalar
-from vo.cells.text import Style, cells, joined, replaced, row_texts
+from vo.cells.text import Style, cells, joined, replaced
 from vo.dali.rows import Rows
 from vo.votable.document import Head
 from vo.votable.writer import escape_xml
@@ -25,6 +25,20 @@ def _one_line(array: pa.Array) -> pa.Array:
 
 _TEXT = Style(escape=_one_line)
 _HTML = Style(escape=escape_xml)
+
+_ADDRESS = r"^https?://"
+"""What becomes a link; no other scheme may run in a reader's browser."""
+
+_LOOK = """
+:root { color-scheme: light dark }
+body { margin: 1.5rem; font: 14px/1.45 system-ui, sans-serif }
+table { border-collapse: collapse }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent) }
+th { position: sticky; top: 0; text-align: left; background: Canvas; white-space: nowrap }
+th small { font-weight: normal; opacity: .65 }
+td { max-width: 32rem; overflow-wrap: anywhere; font-variant-numeric: tabular-nums }
+tbody tr:hover { background: color-mix(in srgb, currentColor 6%, transparent) }
+"""
 
 
 def write_text(rows: Rows, head: Head) -> Iterator[bytes]:
@@ -70,19 +84,21 @@ def write_html(rows: Rows, head: Head) -> Iterator[bytes]:
     inside = etree.SubElement(page, "head")
     etree.SubElement(inside, "meta", {"charset": "utf-8"})
     etree.SubElement(inside, "title").text = clean(head.table_name)
+    etree.SubElement(inside, "style").text = _LOOK + _alignment(rows)
     body = etree.SubElement(page, "body")
-    table = etree.SubElement(body, "table", {"border": "1"})
+    table = etree.SubElement(body, "table")
     names = etree.SubElement(etree.SubElement(table, "thead"), "tr")
     for column in rows.columns:
         cell = etree.SubElement(names, "th", {"title": clean(column.description)})
-        cell.text = clean(column.name + (f" [{column.unit}]" if column.unit else ""))
+        cell.text = clean(column.name)
+        if column.unit:
+            etree.SubElement(cell, "small").text = clean(f" {column.unit}")
     etree.SubElement(table, "tbody").append(etree.ProcessingInstruction("rows", "here"))
     before, after = etree.tostring(page, encoding="utf-8").split(b"<?rows here?>")
     yield b"<!DOCTYPE html>\n" + before
     for batch in rows:
-        yield row_texts(
-            rows.columns, batch, _HTML, before="<tr><td>", between="</td><td>", after="</td></tr>\n"
-        )
+        texts = [_linked(cells(*pair, _HTML)) for pair in zip(rows.columns, batch.columns, strict=True)]
+        yield bytes(table_bytes(joined(["<tr><td>", joined(texts, "</td><td>"), "</td></tr>\n"])))
     closing, end = after.split(b"</body>")
     yield closing
     for line in _remarks(rows):
@@ -90,3 +106,17 @@ def write_html(rows: Rows, head: Head) -> Iterator[bytes]:
         remark.text = clean(line)
         yield etree.tostring(remark, encoding="utf-8")
     yield b"</body>" + end
+
+
+def _alignment(rows: Rows) -> str:
+    numbers = [place for place, column in enumerate(rows.columns, start=1) if column.kind.is_numeric]
+    cells_of = ", ".join(f"td:nth-child({place})" for place in numbers)
+    return f"{cells_of} {{ text-align: right }}\n" if numbers else ""
+
+
+def _linked(texts: pa.Array) -> pa.Array:
+    """Turn addresses into links; missing values become empty."""
+    address = replaced(texts, (('"', "&quot;"),))
+    links = joined(['<a href="', address, '">', texts, "</a>"])
+    found = pc.if_else(pc.match_substring_regex(texts, _ADDRESS), links, texts)
+    return pc.fill_null(found, text_scalar(""))

@@ -176,6 +176,19 @@ def test_fits_fills_whole_blocks() -> None:
     assert len(_write("fits", [])) % 2880 == 0
 
 
+def test_html_links_addresses_and_nothing_else() -> None:
+    texts = [
+        "https://host/a?b=1&c=<2>",
+        'http://h/" onclick="x',
+        "javascript:alert(1)",
+        "see http://host",
+        None,
+    ]
+    page = etree.HTML(_write("html", [{"text": text} for text in texts]))
+    assert page.xpath("//td/a/@href") == texts[:2]
+    assert not page.xpath("//@onclick")
+
+
 def test_html_escapes_and_ends_with_its_remarks() -> None:
     page = etree.HTML(_write("html", [{"text": "<script>"}, {"text": "b"}], limit=1))
     assert page.xpath("//tbody/tr/td[1]/text()") == ["<script>"]
