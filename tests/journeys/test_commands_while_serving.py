@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.digests import tap
 from tests.support.holdings import Holdings, sky_header, write_image
-from tests.support.processes import Archive, Server, kill_group, wait_until
+from tests.support.processes import Archive, Server, catches, kill_group, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -191,7 +191,8 @@ def test_index_and_lake_commands_change_no_answer(archive: Archive, server: Serv
 
 def test_a_second_follower_stands_by_and_ends_when_asked(archive: Archive, server: Server) -> None:
     follower = archive.start("index", "follow")
-    time.sleep(4)
+    wait_until(lambda: catches(follower.pid, signal.SIGTERM), "it is at work", 60)
+    time.sleep(0.5)
     assert follower.poll() is None
     follower.send_signal(signal.SIGTERM)
     follower.communicate(timeout=20)

@@ -136,6 +136,13 @@ def _lives(folder: Path) -> bool:
     return (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Tell whether a process has a handler for a signal."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    mask = next(line.split()[1] for line in lines if line.startswith("SigCgt:"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def kill_group(process: subprocess.Popen[str]) -> None:
     """Kill a process and its children with SIGKILL."""
     with suppress(ProcessLookupError):
