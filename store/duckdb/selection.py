@@ -22,6 +22,10 @@ BoolArray = NDArray[np.bool_]
 MAX_RANGES = 16
 """Ranges of cells that a search region is covered with at most."""
 
+BRIDGED = 2_048
+"""Rows between two spans that are read along with them: the engine reads so many at once anyway, and plans
+a query for one span faster than for two."""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -81,26 +85,29 @@ def _is_cone(narrowing: Narrowing) -> bool:
 def _cone(table: TableState, narrowing: Narrowing) -> Selection:
     """Select whole cells; the engine tests the chord, so nothing is known of a row yet."""
     ranges = search_ranges(narrowing.region, MAX_RANGES)
-    spans, _ = _positions(table, ranges)
+    base, delta = _places(table, ranges)
+    late = table.delta_sky.positions
+    rows = np.empty(0, np.int64) if late is None else np.sort(late.rows_at(delta))
+    candidates = int((base[:, 1] - base[:, 0]).sum()) + len(rows)
     how = {"narrowed": narrowing.alias, "by": "cells of positions", "ranges": len(ranges)}
-    return Selection(spans, (how | {"candidates": int((spans[:, 1] - spans[:, 0]).sum())},))
+    return Selection(np.concatenate((_bridged(base), as_spans(rows))), (how | {"candidates": candidates},))
 
 
-def _positions(table: TableState, ranges: IntArray) -> tuple[IntArray, tuple[IntArray, IntArray]]:
-    """Return spans of rows in ranges of cells, and the places where base and delta hold them."""
+def _places(table: TableState, ranges: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the spans of places where the positions of base and delta are in ranges of cells."""
     empty = np.empty((0, 2), np.int64)
     base, delta = table.base_sky.positions, table.delta_sky.positions
-    base_places = empty if base is None else base.places(ranges)
-    delta_places = empty if delta is None else delta.places(ranges)
-    late = empty if delta is None else as_spans(np.sort(delta.rows_at(delta_places)))
-    return np.concatenate((_joined(base_places), late)), (base_places, delta_places)
+    return (
+        empty if base is None else base.places(ranges),
+        empty if delta is None else delta.places(ranges),
+    )
 
 
-def _joined(spans: IntArray) -> IntArray:
-    """Join sorted spans that touch."""
+def _bridged(spans: IntArray) -> IntArray:
+    """Join sorted spans that nearly touch."""
     if len(spans) < 2:
         return spans
-    apart = np.flatnonzero(spans[1:, 0] != spans[:-1, 1])
+    apart = np.flatnonzero(spans[1:, 0] - spans[:-1, 1] > BRIDGED)
     first = spans[np.concatenate(([0], apart + 1)), 0]
     return np.stack((first, spans[np.concatenate((apart, [len(spans) - 1])), 1]), axis=1)
 
@@ -123,7 +130,7 @@ def _exact(table: TableState, narrowing: Narrowing) -> Selection:
 
 
 def _positions_inside(table: TableState, ranges: IntArray, region: Region) -> tuple[IntArray, int]:
-    _, places = _positions(table, ranges)
+    places = _places(table, ranges)
     found, candidates = [np.empty(0, np.int64)], 0
     for index, spans in zip((table.base_sky.positions, table.delta_sky.positions), places, strict=True):
         if index is not None and len(spans):

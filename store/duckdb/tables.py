@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -18,14 +19,17 @@ from store.duckdb.engine import BASE
 from store.duckdb.layout import ROW, StoredColumn, StoredTable, X, Y, Z, sql_type
 from store.duckdb.near import NO_JOINS, NearJoins
 from store.duckdb.selection import Selection
-from store.duckdb.served import ServedCondition, served_value
+from store.duckdb.served import ServedCondition, rights_value, served_value
 from store.duckdb.state import State, TableState
 from store.port import QueryRejected, Site
 
 IntArray = NDArray[np.int64]
 
-MOST_SPANS = 40
+MOST_SPANS = 16
 """Spans of rows that are written into SQL; more go into a table of row numbers."""
+
+FEW_ROWS = 20_000
+"""Rows up to which a table of row numbers is quicker than conditions on more than one span."""
 
 MOST_NUMBERS = 100
 """Removed rows that are written into SQL; more are looked up in the engine's list."""
@@ -42,6 +46,8 @@ class StateTables:
     near: NearJoins = NO_JOINS
     registered: dict[str, pa.Table] = field(default_factory=dict)
     """Tables of row numbers that the SQL reads, by the name to register them under."""
+    moment: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
+    """What the whole query takes for now, UTC."""
 
     def columns(self, table: schemas.Table) -> Mapping[str, str]:
         """Return the SQL name of each column by its lower-case name."""
@@ -116,6 +122,8 @@ class StateTables:
                 sql = f"{t}.{here.stored_as}" if here is not None else _null(column)
                 if declared is not None and declared.served:
                     sql = served_value(declared, stored, self.site, sql, t)
+                elif declared is not None and declared.rights_of:
+                    sql = rights_value(stored, declared.rights_of, self.moment, sql, t)
                 values[column.stored_as] = sql
         return values | {name: f"{t}.{name}" for name in self._beside(alias, whole, used)}
 
@@ -147,7 +155,7 @@ class StateTables:
             spans = selection.part(first, last)
             if not len(spans):
                 return None
-            if len(spans) <= MOST_SPANS:
+            if len(spans) == 1 or (len(spans) <= MOST_SPANS and selection.count > FEW_ROWS):
                 within = (f"{t}.{ROW} BETWEEN {low} AND {high - 1}" for low, high in spans.tolist())
                 where.append(f"({' OR '.join(within)})")
             else:
