@@ -35,7 +35,7 @@ lint: .venv/dev
 test: .venv/dev
 	@sh tests/need.sh
 	$(BIN)/pytest -n 2 -m "not slow"
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
 bench: .venv/dev
 	$(BIN)/python -m bench --rows $(ROWS)
