@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import schemas
@@ -34,6 +35,18 @@ class _Source:
     """A column of the row inside a template."""
 
     name: str
+
+
+def rights_value(stored: StoredTable, source: str, moment: datetime, sql: str, t: str) -> str:
+    """Return the SQL of what rows called ``t`` say of their rights at a moment (UTC).
+
+    Proprietary before the time in ``source``, as the access policy has it: that instant itself is public.
+    """
+    said, time = f"coalesce({sql}, 'public')", stored.by_name.get(source.lower())
+    if time is None:
+        return said
+    now = moment.isoformat(" ", "microseconds")
+    return f"CASE WHEN {t}.{time.stored_as} > TIMESTAMP '{now}' THEN 'proprietary' ELSE {said} END"
 
 
 def _pieces(column: schemas.Column, site: Site) -> Iterator[str | _Source]:

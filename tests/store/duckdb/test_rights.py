@@ -1,0 +1,87 @@
+"""Rights that depend on the moment of the query."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import schemas
+from archive.access import AccessPolicy
+from store.duckdb.layout import StoredColumn, StoredTable
+from store.duckdb.served import rights_value
+from tests.store.duckdb.conftest import World
+from vo.adql import translate
+
+SCHEMA = """
+schema: held
+tables:
+  - name: data
+    key: [id]
+    columns:
+      - {name: id, kind: text, required: true}
+      - {name: rights, kind: text, rights_of: since}
+      - {name: since, kind: timestamp}
+"""
+COLUMNS = (
+    StoredColumn("rights", "text", array=False, stored_as="c0"),
+    StoredColumn("since", "timestamp", array=False, stored_as="c1"),
+)
+STORED = StoredTable("held.data", "t0", 0, ("id",), None, None, COLUMNS)
+NOW = datetime(2026, 3, 1, 12, 0, 0)  # noqa: DTZ001 - times of the lake are UTC without saying so
+DAY = timedelta(days=1)
+
+
+def rights(stored: str | None, since: datetime | None, moment: datetime = NOW) -> Any:
+    sql = rights_value(STORED, "since", moment, "t.c0", "t")
+    rows = duckdb.execute(
+        f"SELECT {sql} FROM (SELECT ?::VARCHAR AS c0, ?::TIMESTAMP AS c1) AS t", [stored, since]
+    )
+    return rows.fetchall()[0][0]
+
+
+@pytest.mark.parametrize(
+    ("stored", "since", "shown"),
+    [
+        (None, None, "public"),
+        (None, NOW - DAY, "public"),
+        (None, NOW + DAY, "proprietary"),
+        ("secure", NOW - DAY, "secure"),
+        ("public", NOW + DAY, "proprietary"),
+    ],
+)
+def test_rows_are_proprietary_until_their_time_then_what_they_store_or_public(
+    stored: str | None, since: datetime | None, shown: str
+) -> None:
+    assert rights(stored, since) == shown
+
+
+@given(st.integers(-3, 3) | st.integers(-(10**13), 10**13))
+def test_rights_shown_are_those_that_the_access_policy_applies(microseconds: int) -> None:
+    since = NOW + timedelta(microseconds=microseconds)
+    policy = AccessPolicy("here", lambda: NOW.replace(tzinfo=UTC))
+    assert (rights(None, since) == "public") == policy.is_public(since)
+
+
+def test_rights_are_shown_counted_and_searched_in_generation_and_delta_alike(tmp_path: Path) -> None:
+    ours = next(schema for schema in schemas.load_schemas().schemas if schema.name == "TAP_SCHEMA")
+    world = World(tmp_path, schemas.Schemas([schemas.parse_schema(SCHEMA), ours]))
+    soon = datetime.now(UTC).replace(tzinfo=None) + DAY
+    try:
+        world.put("held.data", [{"id": "old", "since": NOW}, {"id": "kept", "since": soon}, {"id": "open"}])
+        world.fold()
+        world.put("held.data", [{"id": "new", "since": soon}])
+        with world.index().snapshot() as snapshot:
+            text = "SELECT id FROM held.data WHERE rights = 'proprietary' ORDER BY id"
+            found = snapshot.run(translate(text, snapshot.schemas)).table().to_pylist()
+            text = "SELECT rights, COUNT(*) AS n FROM held.data GROUP BY rights ORDER BY rights"
+            counts = snapshot.run(translate(text, snapshot.schemas)).table().to_pylist()
+    finally:
+        world.close()
+    assert [row["id"] for row in found] == ["kept", "new"]
+    assert counts == [{"rights": "proprietary", "n": 2}, {"rights": "public", "n": 2}]
