@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -47,8 +46,6 @@ class StateTables:
     near: NearJoins = NO_JOINS
     registered: dict[str, pa.Table] = field(default_factory=dict)
     """Tables of row numbers that the SQL reads, by the name to register them under."""
-    moment: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
-    """What the whole query takes for now, UTC."""
     moment: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
     """What the whole query takes for now, UTC."""
 
@@ -125,8 +122,6 @@ class StateTables:
                 sql = f"{t}.{here.stored_as}" if here is not None else _null(column)
                 if declared is not None and declared.served:
                     sql = served_value(declared, stored, self.site, sql, t)
-                elif declared is not None and declared.rights_of:
-                    sql = rights_value(stored, declared.rights_of, self.moment, sql, t)
                 elif declared is not None and declared.rights_of:
                     sql = rights_value(stored, declared.rights_of, self.moment, sql, t)
                 values[column.stored_as] = sql
