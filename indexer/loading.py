@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -110,7 +110,8 @@ def load(
         run.summary.note(f"Columns that {table.name} does not have were left out: {', '.join(plan.unknown)}.")
     try:
         few = path.stat().st_size <= FEW_BYTES if source.rows is None else source.rows <= FEW_ROWS
-        run.go(source, plan, workers, few=few)
+        with nullcontext() if few else lake.loading():
+            run.go(source, plan, workers, few=few)
     except LakeError as error:
         raise IngestError("lake", f"The lake cannot be written: {error}") from error
     if quarantine is not None:

@@ -31,14 +31,16 @@ KEPT = 2
 class Policy:
     """When to fold the delta into a new generation.
 
-    At once when it grew beyond its bound or a reader asks; after ``quiet`` seconds without a new version when
-    it has ``least_rows`` more rows or is ``least_versions`` versions behind. A failed build is tried again
-    after ``pause`` seconds.
+    At once when it grew beyond its bound or a reader asks; after ``quiet`` seconds without a new version
+    when it has ``least_rows`` more rows or is ``least_versions`` versions behind. While a large load runs,
+    all this waits for its end, but no longer than ``patience`` seconds or four times what the last build
+    took. A failed build is tried again after ``pause`` seconds.
     """
 
     quiet: float = 30.0
     least_rows: int = 1_000
     least_versions: int = 50
+    patience: float = 60.0
     pause: float = 5.0
 
 
@@ -62,6 +64,8 @@ class Follower:
         self._clock = clock
         self._lease: int | None = None
         self._last: tuple[int, float] = (-1, clock())
+        self._due_since: float | None = None
+        self._took = 0.0
 
     def step(self) -> int | None:
         """Do what is due now; return the version of the generation that was written, if one was."""
@@ -69,7 +73,7 @@ class Follower:
             return None
         self._set_bad_ones_aside()
         reason = self._due()
-        if reason is None:
+        if reason is None or self._waits_for_load():
             return None
         LOG.info("writing a generation: %s", reason)
         return self.rebuild()
@@ -91,7 +95,8 @@ class Follower:
         threads, memory = self._resources
         started = self._clock()
         build_generation(self._lake, version, self._folder, threads=threads, memory_limit=memory)
-        LOG.info("generation %d written in %.1f s", version, self._clock() - started)
+        self._took, self._due_since = self._clock() - started, None
+        LOG.info("generation %d written in %.1f s", version, self._took)
         self._remove_old()
         return version
 
@@ -162,6 +167,15 @@ class Follower:
         if quiet and (grown >= self._policy.least_rows or behind >= self._policy.least_versions):
             return f"{grown} more rows in {behind} versions"
         return None
+
+    def _waits_for_load(self) -> bool:
+        """Whether what is due now had better wait: each batch of a large load would make it due again."""
+        now = self._clock()
+        if self._due_since is None:
+            self._due_since = now
+        patience = max(self._policy.patience, 4 * self._took)
+        waited = now - self._due_since
+        return bool(generations(self._folder)) and waited < patience and self._lake.is_loading()
 
     def _growth(self, old: int, new: int) -> tuple[int, int]:
         """Return by how many rows tables grew, and how many rows there were."""

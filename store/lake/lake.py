@@ -18,7 +18,7 @@ from schemas.arrow import lake_schema
 from store.lake.errors import FeedIncomplete, LakeError, VersionGone, told_as_lake_errors
 from store.lake.feed import Change, Step, net_change
 from store.lake.keys import KnownRows
-from store.lake.lease import hold_lease
+from store.lake.lease import hold_lease, is_shared, share
 from store.lake.ledger import Entry, Ledger, Pin
 from store.lake.repair import repair
 from store.lake.tables import LakeTable
@@ -26,6 +26,9 @@ from store.lake.writer import DECLARATIONS, Writer
 
 LEASE = "_lease"
 """Name of the lock file in the lake."""
+
+LOADING = "_loading"
+"""Name of the file in the lake that large loads share a lock on."""
 
 BATCH_ROWS = 65_536
 """Rows of one streamed batch at most."""
@@ -218,6 +221,20 @@ class Lake:
                     # What cannot be taken back now, a full disk for one, the next writer takes back.
                     with suppress(LakeError), told_as_lake_errors("taking a batch back"):
                         repair(self)
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Say, for as long as the context lasts, that many batches follow each other.
+
+        Who makes something of the whole lake does well to wait for the end. Nothing else depends on it; it
+        ends with the process too.
+        """
+        with share(self.root / LOADING):
+            yield
+
+    def is_loading(self) -> bool:
+        """Whether a process is within ``loading``."""
+        return is_shared(self.root / LOADING)
 
     def table_at(self, path: str) -> LakeTable:
         """Return the Delta table in a folder of the lake."""

@@ -41,6 +41,35 @@ def hold_lease(path: Path, purpose: str, *, timeout: float) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def share(path: Path) -> Iterator[None]:
+    """Hold a shared lock on a file for as long as the context lasts; any number of processes may."""
+    with told_as_lake_errors("taking a lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_shared(path: Path) -> bool:
+    """Whether a living process shares the lock on a file."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)
+
+
 def _wait_for(handle: int, timeout: float) -> None:
     end = time.monotonic() + timeout
     while True:

@@ -79,6 +79,24 @@ def test_a_delta_is_folded_when_it_grew_or_after_quiet(world: Any, monkeypatch: 
     assert follower.step() == 4
 
 
+def test_what_is_due_waits_for_the_end_of_a_large_load_but_not_forever(world: Any) -> None:
+    clock = Clock()
+    follower = world.follower(policy=Policy(patience=60), clock=clock)
+    with world.lake.loading():
+        assert follower.step() == 0, "without a generation nothing can be shown"
+        world.put("sky.plain", plain(0, 1))
+        ask_for_generation(world.index_folder)
+        assert follower.step() is None
+        clock.now = 59
+        assert follower.step() is None
+        clock.now = 61
+        assert follower.step() == 1
+        world.put("sky.plain", plain(1, 1))
+        ask_for_generation(world.index_folder)
+        assert follower.step() is None, "the patience begins anew"
+    assert follower.step() == 2
+
+
 def test_a_reader_can_ask_for_a_generation(world: Any) -> None:
     follower = world.follower()
     follower.step()

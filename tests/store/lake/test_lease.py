@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from store.lake import LeaseTimeout
-from store.lake.lease import hold_lease
+from store.lake.lease import hold_lease, is_shared, share
 
 HOLDER = """
 import sys, time
@@ -20,6 +20,16 @@ from store.lake.lease import hold_lease
 
 with hold_lease(Path(sys.argv[1]), "ingest", timeout=5):
     print("held", flush=True)
+    time.sleep(60)
+"""
+
+SHARER = """
+import sys, time
+from pathlib import Path
+from store.lake.lease import share
+
+with share(Path(sys.argv[1])):
+    print("shared", flush=True)
     time.sleep(60)
 """
 
@@ -36,6 +46,21 @@ def test_who_waits_in_vain_learns_who_holds_it_and_death_frees_it(tmp_path: Path
         holder.kill()
     with hold_lease(lease, "compact", timeout=5):
         pass
+
+
+def test_several_may_load_at_once_and_death_ends_it(tmp_path: Path) -> None:
+    path = tmp_path / "lake/_loading"
+    assert not is_shared(path)
+    command = [sys.executable, "-c", SHARER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sharer:
+        assert sharer.stdout is not None
+        assert sharer.stdout.readline() == "shared\n"
+        with share(path):
+            assert is_shared(path)
+        assert is_shared(path)
+        sharer.kill()
+        sharer.wait()
+        assert not is_shared(path)
 
 
 def test_threads_exclude_each_other(tmp_path: Path) -> None:
