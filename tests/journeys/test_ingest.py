@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.support.digests import tap
 from tests.support.holdings import RAW_OF_CUBE, Holdings
 from tests.support.processes import Archive, Server
@@ -19,10 +21,10 @@ def test_every_file_is_accounted_for(ingested: Archive, small_holdings: Holdings
 
 
 def test_positions_are_those_of_the_headers(server: Server, small_holdings: Holdings) -> None:
-    placed = [made for made in small_holdings.accepted if made.position is not None]
+    placed = [made.position for made in small_holdings.accepted if made.position is not None]
     rows = tap(server.url, "SELECT s_ra, s_dec FROM ivoa.ObsCore WHERE s_ra IS NOT NULL")
     found = sorted((round(float(row["s_ra"]), 3), round(float(row["s_dec"]), 3)) for row in rows)
-    assert found == sorted((round(made.position[0], 3), round(made.position[1], 3)) for made in placed)
+    assert found == sorted((round(ra, 3), round(dec, 3)) for ra, dec in placed)
 
 
 def test_a_product_never_takes_its_raw_frames_id(server: Server) -> None:
@@ -36,11 +38,13 @@ def test_a_product_never_takes_its_raw_frames_id(server: Server) -> None:
     assert cube["obs_id"] == raw["obs_id"] == RAW_OF_CUBE
 
 
+@pytest.mark.slow
 def test_a_second_run_changes_nothing(ingested: Archive, small_holdings: Holdings) -> None:
     last = ingested.run("ingest", small_holdings.folder).splitlines()[-1]
     accepted, refused = len(small_holdings.accepted), len(small_holdings.refused)
     assert last == f"accepted 0, unchanged {accepted}, replaced 0, quarantined {refused}"
 
 
+@pytest.mark.slow
 def test_strict_says_so_with_its_exit_code(ingested: Archive, small_holdings: Holdings) -> None:
     assert ingested.call("ingest", small_holdings.folder, "--strict").returncode == 3

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,13 +55,23 @@ def seconds_of(archive: Archive, *arguments: object) -> float:
     return time.monotonic() - began
 
 
-def held(archive: Archive) -> tuple[Rows, Rows, object, list[str]]:
-    """Return all that an archive holds and serves."""
+@dataclass(frozen=True)
+class Held:
+    """All that an archive holds and serves."""
+
+    lake: Rows
+    served: Rows
+    refused: list[tuple[Any, ...]]
+    files: list[str]
+
+
+def held(archive: Archive) -> Held:
+    """Look at everything."""
     with archive.server() as server:
         served = served_rows(server.url)
     files = archive.data / "files"
     kept = sorted(str(path.relative_to(files)) for path in files.rglob("*") if path.is_file())
-    return lake_rows(archive.data), served, refusals(archive.data), kept
+    return Held(lake_rows(archive.data), served, refusals(archive.data), kept)
 
 
 @pytest.fixture
@@ -155,16 +166,14 @@ def _row(number: int, draw: random.Random) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def loaded(slices: Slices, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rows, Rows, object, list[str]]:
+def loaded(slices: Slices, tmp_path_factory: pytest.TempPathFactory) -> Held:
     """What an archive holds and serves after a load that nothing disturbed."""
     archive = Archive(tmp_path_factory.mktemp("loaded") / "data")
     archive.run("load", slices.whole, "--table", "ivoa.ObsCore")
     return held(archive)
 
 
-def test_the_follower_may_be_killed_at_any_moment(
-    disturbed: Archive, slices: Slices, loaded: tuple[Rows, ...]
-) -> None:
+def test_the_follower_may_be_killed_at_any_moment(disturbed: Archive, slices: Slices, loaded: Held) -> None:
     index = disturbed.data / "index"
     disturbed.run("load", slices.parts[0], "--table", "ivoa.ObsCore")
     whole = seconds_of(disturbed, "index", "rebuild")
@@ -180,9 +189,7 @@ def test_the_follower_may_be_killed_at_any_moment(
     assert [path.name for path in index.glob("draft-*")] == []
 
 
-def test_the_server_may_be_killed_at_any_moment(
-    disturbed: Archive, slices: Slices, loaded: tuple[Rows, ...]
-) -> None:
+def test_the_server_may_be_killed_at_any_moment(disturbed: Archive, slices: Slices, loaded: Held) -> None:
     began = time.monotonic()
     with disturbed.server(workers=2):
         disturbed.run("load", slices.parts[0], "--table", "ivoa.ObsCore")

@@ -121,8 +121,12 @@ def _images(folder: Path) -> list[Made]:
 
 def _instruments(folder: Path) -> list[Made]:
     muse = {"ORIGIN": "ESO-PARANAL", "TELESCOP": "ESO-VLT-U4", "INSTRUME": "MUSE", "OBJECT": "Abell 478"}
-    at = {"RA": ABELL_478[0], "DEC": ABELL_478[1], "RADECSYS": "FK5", "EQUINOX": 2000.0}
-    when = {"MJD-OBS": 56999.11732405, "DATE-OBS": "2014-12-08T02:48:56.798", "EXPTIME": 900.0}
+    at: dict[str, Any] = {"RA": ABELL_478[0], "DEC": ABELL_478[1], "RADECSYS": "FK5", "EQUINOX": 2000.0}
+    when: dict[str, Any] = {
+        "MJD-OBS": 56999.11732405,
+        "DATE-OBS": "2014-12-08T02:48:56.798",
+        "EXPTIME": 900.0,
+    }
     observed = {**muse, **at, **when, "ARCFILE": f"{RAW_OF_CUBE}.fits", "ESO OBS PROG ID": "094.A-0859(A)"}
     science = {"ESO DPR CATG": "SCIENCE", "ESO DPR TYPE": "OBJECT", "ESO DPR TECH": "IFU"}
     raw = f"raw/{RAW_OF_CUBE}.fits"
