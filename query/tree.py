@@ -63,14 +63,14 @@ class Arithmetic:
 
 @dataclass(frozen=True, slots=True)
 class Negate:
-    """The negative of a number."""
+    """The negative of a number; LONG for whole ones, as the least of a narrow kind has no negative in it."""
 
     operand: Expression
 
     @property
     def kind(self) -> Kind:
-        """The operand's kind."""
-        return self.operand.kind
+        """The operand's kind, or LONG."""
+        return Kind.LONG if self.operand.kind.is_integer else self.operand.kind
 
 
 @dataclass(frozen=True, slots=True)

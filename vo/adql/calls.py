@@ -59,7 +59,11 @@ class CallResolver(GeometryResolver):
                 zip(node.arguments, (p.accepts for p in signature.parameters), strict=True),
             )
         )
-        return tree.Call(function.name, arguments, signature.result or _common(arguments))
+        kind = signature.result or _common(arguments)
+        if function.name == "abs" and kind.is_integer:
+            # The least of a narrow kind is without its opposite in it.
+            kind = Kind.LONG
+        return tree.Call(function.name, arguments, kind)
 
     def _signature(self, node: syntax.Call, function: Function) -> Signature:
         for signature in function.signatures:

@@ -107,11 +107,20 @@ def default_name(expression: tree.Expression, position: int) -> str:
     return f"expr_{position}"
 
 
-def unique(name: str, taken: set[str]) -> str:
-    """Return the name, or the name with a number when it is taken in any case; note it as taken."""
-    candidate, count = name, 1
-    while candidate.lower() in taken:
-        count += 1
-        candidate = f"{name}_{count}"
-    taken.add(candidate.lower())
-    return candidate
+class Names:
+    """Gives names that differ in any case."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}
+
+    def unique(self, name: str) -> str:
+        """Return the name, or the name with a number when it is taken."""
+        key, candidate = name.lower(), name
+        count = self._counts.get(key, 1)
+        while candidate.lower() in self._taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        self._counts[key] = count
+        self._taken.add(candidate.lower())
+        return candidate

@@ -10,7 +10,7 @@ from query import tree
 from schemas import Kind
 from vo.adql import syntax
 from vo.adql.conditions import ConditionResolver
-from vo.adql.describe import unique
+from vo.adql.describe import Names
 from vo.adql.errors import Source, similar
 from vo.adql.scope import Field, Named, Rows, Scope, merged, same_name
 
@@ -29,7 +29,7 @@ class RelationResolver(ConditionResolver):
 
     def __init__(self, source: Source, declared: schemas.Schemas) -> None:
         super().__init__(source, declared)
-        self._aliases: set[str] = set()
+        self._aliases = Names()
         self.common: dict[str, tuple[syntax.Identifier, tree.Query]] = {}
 
     def enter_from(self, node: syntax.RowSource) -> tree.Relation | None:
@@ -56,10 +56,10 @@ class RelationResolver(ConditionResolver):
         name = ".".join(part.text for part in node.parts)
         common = self.common.get(name.lower()) if len(node.parts) == 1 else None
         if common is not None and same_name(common[0], node.parts[0]):
-            alias = unique(parts[-1].text, self._aliases)
+            alias = self._aliases.unique(parts[-1].text)
             return _plain(tree.CteRef(alias, common[0].text), parts, _by_name(common[1]), None)
         table = self._declared(node, name)
-        alias = unique(node.alias.text if node.alias else table.local_name, self._aliases)
+        alias = self._aliases.unique(node.alias.text if node.alias else table.local_name)
         return _plain(tree.TableRef(alias, table), parts, table.by_name, table.name.lower())
 
     def _declared(self, node: syntax.TableName, name: str) -> schemas.Table:
@@ -91,7 +91,7 @@ class RelationResolver(ConditionResolver):
 
     def _derived(self, node: syntax.DerivedTable) -> From:
         query = self.query(node.query, self.level.scope.parent)
-        alias = unique(node.alias.text, self._aliases)
+        alias = self._aliases.unique(node.alias.text)
         return _plain(tree.Derived(alias, query), (node.alias,), _by_name(query), None)
 
     def _join(self, node: syntax.JoinedTable) -> From:

@@ -11,7 +11,7 @@ import schemas
 from query import tree
 from schemas import Kind
 from vo.adql import constants, syntax
-from vo.adql.describe import default_name, unique
+from vo.adql.describe import Names, default_name
 from vo.adql.errors import AdqlError, Source, similar
 from vo.adql.outputs import as_kinds, column_kinds, loose, named_output, renamed
 from vo.adql.relations import RelationResolver
@@ -61,8 +61,8 @@ class _QueryResolver(RelationResolver):
             if len(node.columns) != len(query.columns):
                 message = f"{name} has {len(query.columns)} columns, not {len(node.columns)}"
                 self.fail("type", node.columns[0].at, message)
-            taken: set[str] = set()
-            query = renamed(query, [unique(column.text, taken) for column in node.columns])
+            names = Names()
+            query = renamed(query, [names.unique(column.text) for column in node.columns])
         self.common[name.lower()] = (node.name, query)
         return name, query
 
@@ -163,11 +163,11 @@ class _QueryResolver(RelationResolver):
                 yield found
 
     def _outputs(self, items: list[list[Chosen]]) -> list[tuple[tree.Output, int]]:
-        taken: set[str] = set()
+        names = Names()
         found: list[tuple[tree.Output, int]] = []
         for chosen in (chosen for item in items for chosen in item):
             wanted = chosen.name or default_name(chosen.expression, len(found) + 1)
-            field = self.describe(chosen.expression, unique(wanted, taken))
+            field = self.describe(chosen.expression, names.unique(wanted))
             if chosen.unit:
                 field = field.model_copy(update={"unit": chosen.unit})
             found.append((tree.Output(chosen.expression, field), chosen.at))

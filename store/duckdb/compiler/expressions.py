@@ -8,10 +8,10 @@ from query import tree
 from schemas import Kind
 from store.duckdb.compiler.functions import FORMS, finite
 from store.duckdb.compiler.geometry import Geometry
-from store.duckdb.compiler.literals import literal
+from store.duckdb.compiler.literals import MOST_SQL, bounded, literal
 from store.duckdb.compiler.scope import Scope
 from store.duckdb.layout import sql_type
-from store.port import QueryRejected
+from store.port import QueryRejected, QueryTooLarge
 
 _REAL = (Kind.FLOAT, Kind.DOUBLE)
 
@@ -23,9 +23,27 @@ class Expressions:
         self.scope = scope
         self.geometry = Geometry(scope, self.value)
         self._query = query
+        self._depth = 0
+        self._written = 0
 
-    def value(self, node: tree.Expression) -> str:  # noqa: PLR0911 - one for each class of node
-        """Return the SQL of a value; numbers that are not finite are NULL."""
+    def value(self, node: tree.Expression) -> str:
+        """Return the SQL of a value; numbers that are not finite are NULL.
+
+        Raises
+        ------
+        QueryTooLarge
+            When a value, or all of them, come to more than ``MOST_SQL`` characters.
+        """
+        self._depth += 1
+        sql = bounded(self._value(node))
+        self._depth -= 1
+        if not self._depth:
+            self._written += len(sql)
+            if self._written > MOST_SQL:
+                raise QueryTooLarge("the query is too complex: it computes too many values")
+        return sql
+
+    def _value(self, node: tree.Expression) -> str:  # noqa: PLR0911 - one for each class of node
         match node:
             case tree.Column():
                 return self.scope.column(node)
@@ -56,7 +74,7 @@ class Expressions:
         """
         match node:
             case tree.Negate():
-                return f"(-{self._raw(node.operand)})"
+                return f"(-CAST({self._raw(node.operand)} AS {sql_type(node.kind)}))"
             case tree.Arithmetic():
                 kind = sql_type(node.kind)
                 left = f"CAST({self._raw(node.left)} AS {kind})"

@@ -44,6 +44,14 @@ def _as_kind(template: str) -> Form:
     return form
 
 
+def _remainder(arguments: tuple[str, ...], kind: Kind) -> str:
+    """Compute whole numbers in a wider type: the least of them divided by -1 is beyond their own."""
+    wide = "HUGEINT" if kind.is_integer else sql_type(kind)
+    left, right = (f"CAST({argument} AS {wide})" for argument in arguments)
+    sql = f"({left} % {right})"
+    return f"CAST({sql} AS {sql_type(kind)})" if kind.is_integer else finite(sql)
+
+
 def _places(one: str, other: str) -> Form:
     """Round or cut to whole numbers, or to a number of places that stays within what a DOUBLE has."""
 
@@ -51,9 +59,8 @@ def _places(one: str, other: str) -> Form:
         value = f"CAST({arguments[0]} AS DOUBLE)"
         if len(arguments) == 1:
             return finite(one.format(value))
-        places = f"CAST(greatest(-400, least(400, {arguments[1]})) AS INTEGER)"
-        missing = f"CASE WHEN {arguments[1]} IS NULL THEN NULL ELSE {places} END"
-        return finite(other.format(value, missing))
+        places = "CASE WHEN n IS NOT NULL THEN CAST(greatest(-400, least(400, n)) AS INTEGER) END"
+        return finite(other.format(value, f"list_transform([{arguments[1]}], lambda n: {places})[1]"))
 
     return form
 
@@ -72,7 +79,7 @@ FORMS: Mapping[str, Form] = {
     "floor": _real("floor({0})"),
     "log": _real("ln({0})"),
     "log10": _real("log10({0})"),
-    "mod": _as_kind("({0} % {1})"),
+    "mod": _remainder,
     "pi": _plain("pi()"),
     "power": _real("pow({0}, {1})"),
     "radians": _real("radians({0})"),

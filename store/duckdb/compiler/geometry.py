@@ -18,7 +18,7 @@ from sky.regions import Circle, Point, Polygon, Region, centroid
 from sky.regions import area as area_of
 from sky.text import to_stcs
 from store import planner
-from store.duckdb.compiler.literals import double, text
+from store.duckdb.compiler.literals import bounded, double, text
 from store.duckdb.compiler.scope import Scope
 from store.duckdb.layout import X, Y, Z
 from store.port import QueryRejected
@@ -90,8 +90,11 @@ class Geometry:
                 raise QueryRejected("a point is needed here")
         return f"{sql}[1]", f"{sql}[2]"
 
-    def region(self, node: tree.Expression) -> str:  # noqa: PLR0911 - one for each class of node
+    def region(self, node: tree.Expression) -> str:
         """Return the SQL of a geometry's STC-S text; NULL when a part of it is."""
+        return bounded(self._region(node))
+
+    def _region(self, node: tree.Expression) -> str:  # noqa: PLR0911 - one for each class of node
         match node:
             case tree.RegionLiteral():
                 return text(to_stcs(node.region))
@@ -129,9 +132,10 @@ class Geometry:
         if not isinstance(limit.value, int | float) or not 0 <= limit.value <= 180:
             return None
         closed = operator in ("<=", ">")
-        chord = _chord2(self._vector(distance.left), self._vector(distance.right))
         bound = double(_bound(float(limit.value), closed=closed))
-        return f"({chord} {operator} {bound})"
+        return self._measured(
+            distance.left, distance.right, lambda one, two: f"({_chord2(one, two)} {operator} {bound})"
+        )
 
     def _contains(self, inner: tree.Expression, outer: tree.Expression) -> str:
         if inner.kind is Kind.POINT or _is_point(inner):
@@ -145,15 +149,15 @@ class Geometry:
     def _point_in(self, point: tree.Expression, outer: tree.Expression) -> str:
         if isinstance(outer, tree.RegionLiteral) and isinstance(outer.region, Circle):
             circle = outer.region
-            centre = _constant_vector(Point(circle.ra, circle.dec))
+            centre = tree.RegionLiteral(Point(circle.ra, circle.dec))
             bound = double(_bound(circle.radius, closed=True))
-            return f"({_chord2(self._vector(point), centre)} <= {bound})"
+            return self._measured(point, centre, lambda one, two: f"({_chord2(one, two)} <= {bound})")
         if isinstance(outer, tree.RegionLiteral):
             ra, dec = self.coordinates(point)
             return f"sky_in({ra}, {dec}, {self.region(outer)})"
         if isinstance(outer, tree.CircleOf):
-            chord = _chord2(self._vector(point), self._vector(outer.centre))
-            return f"({chord} <= {self._bound_of(outer.radius)})"
+            bound = self._bound_of(outer.radius)
+            return self._measured(point, outer.centre, lambda one, two: f"({_chord2(one, two)} <= {bound})")
         ra, dec = self.coordinates(point)
         return f"sky_point_in({ra}, {dec}, {self.region(outer)})"
 
@@ -167,12 +171,24 @@ class Geometry:
         return f"sky_intersects({self.region(left)}, {self.region(right)})"
 
     def _distance(self, node: tree.Distance) -> str:
-        left, right = self._vector(node.left), self._vector(node.right)
-        near, far = _chord2(left, right), _chord2(left, right, "+")
-        # The arc sine loses digits towards half a turn, so the longer half is measured from the other end.
-        return (
-            f"CASE WHEN {near} <= 2 THEN degrees(2 * asin(least(1.0::DOUBLE, sqrt({near}) / 2))) "
-            f"ELSE 180 - degrees(2 * asin(least(1.0::DOUBLE, sqrt({far}) / 2))) END"
+        return self._measured(node.left, node.right, _degrees_apart)
+
+    def _measured(
+        self, left: tree.Expression, right: tree.Expression, measure: Callable[[Triple, Triple], str]
+    ) -> str:
+        """Return what is measured on two unit vectors; coordinates that are computed are computed once."""
+        if self._at_hand(left) and self._at_hand(right):
+            return measure(self._vector(left), self._vector(right))
+        numbers = ", ".join((*self.coordinates(left), *self.coordinates(right)))
+        inside = measure(_unit("p[1]", "p[2]"), _unit("p[3]", "p[4]"))
+        return f"list_transform([[{bounded(numbers)}]], lambda p: {inside})[1]"
+
+    def _at_hand(self, node: tree.Expression) -> bool:
+        """Whether a point's coordinates are constants or columns."""
+        if planner.constant_point(node) is not None:
+            return True
+        return isinstance(node, tree.PointOf) and all(
+            isinstance(part, tree.Column | tree.Literal) for part in (node.ra, node.dec)
         )
 
     def _bound_of(self, radius: tree.Expression) -> str:
@@ -180,8 +196,9 @@ class Geometry:
             inside = 0 <= radius.value <= 180
             return double(_bound(float(radius.value), closed=True) if inside else math.nan)
         sql = self._degrees(radius)
-        half = f"sin(radians({sql}) / 2)"
-        return f"CASE WHEN {sql} BETWEEN 0 AND 180 THEN pow(2 * {half} + {double(RIM)}, 2) END"
+        if isinstance(radius, tree.Column):
+            return _bound_sql(sql)
+        return f"list_transform([{sql}], lambda r: {_bound_sql('r')})[1]"
 
     def _vector(self, node: tree.Expression) -> Triple:
         alias = planner.position_of(node, self._scope.tables)
@@ -191,8 +208,7 @@ class Geometry:
         constant = planner.constant_point(node)
         if constant is not None:
             return _constant_vector(constant)
-        ra, dec = (f"radians({part})" for part in self.coordinates(node))
-        return f"(cos({dec}) * cos({ra}))", f"(cos({dec}) * sin({ra}))", f"sin({dec})"
+        return _unit(*self.coordinates(node))
 
     def _degrees(self, node: tree.Expression) -> str:
         return f"CAST({self._value(node)} AS DOUBLE)"
@@ -208,6 +224,11 @@ def _bound(radius: float, *, closed: bool) -> float:
     return (chord + RIM) ** 2 if closed else chord**2
 
 
+def _bound_sql(radius: str) -> str:
+    chord = f"pow(2 * sin(radians({radius}) / 2) + {double(RIM)}, 2)"
+    return f"CASE WHEN {radius} BETWEEN 0 AND 180 THEN {chord} END"
+
+
 def _constant_vector(point: Point) -> Triple:
     x, y, z = unit_vectors(point.ra, point.dec).tolist()
     return double(x), double(y), double(z)
@@ -216,6 +237,21 @@ def _constant_vector(point: Point) -> Triple:
 def _chord2(left: Triple, right: Triple, sign: Literal["-", "+"] = "-") -> str:
     steps = [f"({one} {sign} {other})" for one, other in zip(left, right, strict=True)]
     return "(" + " + ".join(f"{step} * {step}" for step in steps) + ")"
+
+
+def _unit(ra: str, dec: str) -> Triple:
+    lon, lat = f"radians({ra})", f"radians({dec})"
+    return f"(cos({lat}) * cos({lon}))", f"(cos({lat}) * sin({lon}))", f"sin({lat})"
+
+
+def _degrees_apart(left: Triple, right: Triple) -> str:
+    near, far = _chord2(left, right), _chord2(left, right, "+")
+    # The arc sine loses digits towards half a turn, so the longer half is measured from the other end.
+    # There is no ELSE: a missing position is neither near nor far, and least() takes no notice of NULL.
+    return (
+        f"CASE WHEN {near} <= 2 THEN degrees(2 * asin(least(1.0::DOUBLE, sqrt({near}) / 2))) "
+        f"WHEN {near} > 2 THEN 180 - degrees(2 * asin(least(1.0::DOUBLE, sqrt({far}) / 2))) END"
+    )
 
 
 def _array(*numbers: str) -> str:

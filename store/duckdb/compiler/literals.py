@@ -7,7 +7,10 @@ import math
 from query import tree
 from schemas import Kind
 from store.duckdb.layout import sql_type
-from store.port import QueryRejected
+from store.port import QueryRejected, QueryTooLarge
+
+MOST_SQL = 8_000_000
+"""Characters of SQL that the values of a query may come to; some forms write what they are made of twice."""
 
 
 def literal(node: tree.Literal) -> str:
@@ -22,7 +25,8 @@ def literal(node: tree.Literal) -> str:
     if isinstance(value, str):
         return text(value)
     if isinstance(value, float) or kind in (Kind.DOUBLE, Kind.FLOAT):
-        return double(float(value))
+        number = double(float(value))
+        return f"CAST({number} AS FLOAT)" if kind is Kind.FLOAT else number
     return f"{_whole(value)}::{sql_type(kind)}" if kind.is_integer else _whole(value)
 
 
@@ -40,6 +44,13 @@ def text(value: str) -> str:
     if "\0" in value:
         return "(" + " || chr(0) || ".join(text(part) for part in value.split("\0")) + ")"
     return "'" + value.replace("'", "''") + "'"
+
+
+def bounded(sql: str) -> str:
+    """Return SQL as it is, unless there is too much of it."""
+    if len(sql) > MOST_SQL:
+        raise QueryTooLarge("the query is too complex: it nests functions too deeply")
+    return sql
 
 
 def _whole(value: int) -> str:

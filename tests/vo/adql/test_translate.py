@@ -121,7 +121,7 @@ def test_a_constant_on_the_left_takes_the_kind_on_the_right(declared: schemas.Sc
         ("n * 2.0", Kind.DOUBLE),
         ("x * x", Kind.DOUBLE),
         ("-x", Kind.FLOAT),
-        ("abs(few)", Kind.SHORT),
+        ("abs(few)", Kind.LONG),
         ("mod(n, id)", Kind.LONG),
         ("mod(n, y)", Kind.DOUBLE),
         ("sum(n)", Kind.LONG),
