@@ -18,7 +18,8 @@ from store.duckdb.engine import BASE
 from store.duckdb.generation import as_floats
 from store.duckdb.layout import ROW, StoredTable, X, Y, Z, sql_type, stored_table
 from store.duckdb.rows import stored_rows
-from store.duckdb.state import SkyIndex, State, TableState, with_columns
+from store.duckdb.state import RowIndex, State, TableState, with_columns
+from store.duckdb.texts import TextIndex, hashes
 from store.lake import Change, Step
 from store.spherical import CoverIndex, PositionIndex, ShapeStore
 from store.spherical.shapes import joined
@@ -106,7 +107,7 @@ class Delta:
         names = ", ".join(stored.schema.names)
         self._insert(f"INSERT INTO {table.delta_name} ({names}) SELECT {names} FROM incoming", stored)
         return replace(
-            table, delta_rows=table.delta_rows + rows.num_rows, delta_sky=_grown(table, rows, first)
+            table, delta_rows=table.delta_rows + rows.num_rows, delta_index=_grown(table, rows, first)
         )
 
     def _without(self, table: TableState, keys: pa.Table) -> TableState:
@@ -164,10 +165,10 @@ class Delta:
             self._engine.unregister("incoming")
 
 
-def _grown(table: TableState, rows: pa.Table, first: int) -> SkyIndex:
-    """Add rows to the spherical index of a table's delta."""
-    sky = table.delta_sky
-    positions, cover, shapes = sky.positions, sky.cover, sky.shapes
+def _grown(table: TableState, rows: pa.Table, first: int) -> RowIndex:
+    """Add rows to the index of a table's delta."""
+    index = table.delta_index
+    positions, cover, shapes, texts = index.positions, index.cover, index.shapes, dict(index.texts)
     if table.stored.position:
         ra, dec = (as_floats(rows[name].combine_chunks()) for name in table.stored.position)
         cells = rows[HEALPIX].combine_chunks().fill_null(-1).to_numpy(zero_copy_only=False)
@@ -178,7 +179,10 @@ def _grown(table: TableState, rows: pa.Table, first: int) -> SkyIndex:
         cover = more if cover is None else cover.with_more(more)
         parsed = ShapeStore.of(Footprints.from_text(rows[table.stored.region]))
         shapes = parsed if shapes is None else joined([shapes, parsed])
-    return SkyIndex(positions, cover, shapes, table.base_rows)
+    for name in table.stored.texts:
+        added = TextIndex.build(hashes(rows[table.stored.by_name[name].name]), first)
+        texts[name] = texts[name].with_more(added) if name in texts else added
+    return RowIndex(positions, cover, shapes, table.base_rows, texts)
 
 
 def _indexed(declared: schemas.Schemas) -> dict[str, schemas.Table]:

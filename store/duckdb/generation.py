@@ -20,6 +20,7 @@ from schemas.arrow import BORDER, HEALPIX, INNER
 from sky.footprints import Footprints
 from store.duckdb.layout import DATABASE, IN_USE, ROW, Manifest, StoredTable, stored_table
 from store.duckdb.rows import stored_rows
+from store.duckdb.texts import HashArray, TextIndex, hashes
 from store.spherical import CoverIndex, PositionIndex, ShapeStore
 from store.spherical.shapes import joined
 
@@ -108,8 +109,8 @@ def _write_table(
     stored: StoredTable,
     table: schemas.Table,
 ) -> StoredTable:
-    sky = _SkyColumns(table)
-    rows = stored_rows(stored, sky.watch(source.batches(table.name, version)), extra=(_SEQUENCE,))
+    watched = _IndexedColumns(table, stored)
+    rows = stored_rows(stored, watched.watch(source.batches(table.name, version)), extra=(_SEQUENCE,))
     order = [HEALPIX] if table.position else []
     order += [stored.by_name[name.lower()].stored_as for name in table.key]
     database.register("incoming", rows)
@@ -126,7 +127,7 @@ def _write_table(
     cells = placed.get(HEALPIX, np.empty(0, np.int64))
     if (np.diff(cells) < 0).any():
         raise RuntimeError(f"the rows of {table.name} were not kept in the order of their cells")
-    sky.write(draft / stored.stored_as, placed[_SEQUENCE], cells)
+    watched.write(draft / stored.stored_as, placed[_SEQUENCE], cells)
     database.execute(f"ALTER TABLE {stored.stored_as} DROP COLUMN {_SEQUENCE}")
     return replace(stored, rows=len(placed[_SEQUENCE]))
 
@@ -136,15 +137,17 @@ _SEQUENCE = "_sequence"
 
 
 @dataclass
-class _SkyColumns:
-    """Keeps what the spherical index needs of rows that stream by."""
+class _IndexedColumns:
+    """Keeps what the indexes need of rows that stream by."""
 
     table: schemas.Table
+    stored: StoredTable
     count: int = 0
     positions: list[NDArray[np.float64]] = field(default_factory=list)
     shapes: list[ShapeStore] = field(default_factory=list)
     inner: list[pa.Array] = field(default_factory=list)
     border: list[pa.Array] = field(default_factory=list)
+    texts: dict[str, list[HashArray]] = field(default_factory=dict)
 
     def watch(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Pass batches on with the columns that sorting needs."""
@@ -157,13 +160,16 @@ class _SkyColumns:
                 self.shapes.append(ShapeStore.of(Footprints.from_text(batch.column(self.table.region))))
                 self.inner.append(batch.column(INNER))
                 self.border.append(batch.column(BORDER))
+            for name in self.stored.texts:
+                column = batch.column(self.stored.by_name[name].name)
+                self.texts.setdefault(name, []).append(hashes(column))
             self.count += batch.num_rows
             for name, values in extra.items():
                 batch = batch.append_column(name, values)  # noqa: PLW2901 - each step makes a new batch
             yield batch
 
     def write(self, stem: Path, sequence: IntArray, cells: IntArray) -> None:
-        """Write the spherical index of rows that now stand in the order ``sequence``."""
+        """Write the indexes of rows that now stand in the order ``sequence``."""
         if self.table.position is not None:
             ra, dec = np.concatenate(self.positions, axis=1)[:, sequence] if self.count else np.empty((2, 0))
             PositionIndex(np.asarray(cells, np.int64), ra, dec).save(stem)
@@ -176,6 +182,9 @@ class _SkyColumns:
             place = np.empty(self.count, np.int64)
             place[sequence] = np.arange(self.count)
             cover.renumbered(place).save(stem)
+        for name in self.stored.texts:
+            found = np.concatenate(self.texts.get(name) or [np.empty(0, np.uint64)])
+            TextIndex.build(found[sequence]).save(stem, self.stored.by_name[name].stored_as)
 
 
 def as_floats(column: pa.Array) -> NDArray[np.float64]:

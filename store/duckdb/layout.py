@@ -5,6 +5,7 @@ A generation is a folder ``<index>/<version>`` that never changes once it has th
     manifest.json      what is in it (:class:`Manifest`)
     index.duckdb       a table per indexed table, opened read-only
     t3.position-cell.npy …  the spherical index of a table with positions or footprints
+    t3.text-c4-hash.npy …   the index of a column of texts that name rows
     in-use             locked (shared) by every process that reads it
 
 Names in the engine are made here and nowhere else: tables ``t0``, columns ``c0``; no declared name reaches
@@ -23,7 +24,7 @@ from typing import Any
 import schemas
 from schemas import Kind
 
-FORMAT = 3
+FORMAT = 4
 """Version of the layout; a generation of another one is rebuilt."""
 
 MANIFEST = "manifest.json"
@@ -79,6 +80,8 @@ class StoredTable:
     position: tuple[str, str] | None
     region: str | None
     columns: tuple[StoredColumn, ...]
+    texts: tuple[str, ...] = ()
+    """Columns, by lower-case name, whose texts are indexed."""
 
     @cached_property
     def by_name(self) -> Mapping[str, StoredColumn]:
@@ -133,7 +136,12 @@ class Manifest:
 def _stored_table(data: dict[str, Any]) -> StoredTable:
     position = data["position"]
     columns = tuple(StoredColumn(**column) for column in data["columns"])
-    fixed = {"columns": columns, "key": tuple(data["key"]), "position": tuple(position) if position else None}
+    fixed = {
+        "columns": columns,
+        "key": tuple(data["key"]),
+        "position": tuple(position) if position else None,
+        "texts": tuple(data["texts"]),
+    }
     return StoredTable(**(data | fixed))
 
 
@@ -143,7 +151,15 @@ def stored_table(table: schemas.Table, number: int, rows: int = 0) -> StoredTabl
         StoredColumn(column.name, column.kind.value, column.array is not None, f"c{place}")
         for place, column in enumerate(table.columns)
     )
-    return StoredTable(table.name, f"t{number}", rows, table.key, table.position, table.region, columns)
+    key = {name.lower() for name in table.key}
+    texts = tuple(
+        name
+        for name, column in table.by_name.items()
+        if column.kind is Kind.TEXT and (column.indexed or name in key)
+    )
+    return StoredTable(
+        table.name, f"t{number}", rows, table.key, table.position, table.region, columns, texts
+    )
 
 
 def generations(folder: Path) -> list[tuple[int, Path]]:

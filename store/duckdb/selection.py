@@ -1,8 +1,8 @@
-"""Which rows of a table the spherical index leaves for a query."""
+"""Which rows of a table its indexes leave for a query."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from sky import relations
 from sky.coverage import search_ranges
 from sky.footprints import CIRCLE, POINT, POLYGON, Footprints
 from sky.regions import Circle, Region
-from store.duckdb.state import SkyIndex, TableState
+from store.duckdb.state import RowIndex, TableState
 from store.planner import Narrowing, Relation
 from store.spherical.cover import spans as expand
 
@@ -50,14 +50,31 @@ class Selection:
         return np.asarray(cut[cut[:, 1] > cut[:, 0]])
 
 
-def select(table: TableState, narrowings: Iterable[Narrowing]) -> Selection | None:
-    """Find the rows that fulfil or may fulfil all narrowings; None when there is none of them.
+def select(table: TableState, narrowing: Narrowing) -> Selection:
+    """Find the rows that fulfil or may fulfil a condition on the sky.
 
     Conditions whose identity is in ``known`` hold for every row that is selected.
     """
-    found = [_cone(table, n) if _is_cone(n) else _exact(table, n) for n in narrowings]
-    if not found:
+    return _cone(table, narrowing) if _is_cone(narrowing) else _exact(table, narrowing)
+
+
+def select_texts(table: TableState, texts: Mapping[str, Sequence[str]]) -> Selection | None:
+    """Find the rows that have, and few others, one of the texts of a column; None when no index tells."""
+    parts = [
+        index
+        for rows, index in ((table.base_rows, table.base_index), (table.delta_rows, table.delta_index))
+        if rows
+    ]
+    if not all(name in index.texts for index in parts for name in texts):
         return None
+    found = [index.texts[name].rows(values) for index in parts for name, values in texts.items()]
+    rows = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+    how = {"texts of": sorted(texts), "candidates": len(rows)}
+    return Selection(as_spans(rows), (how,))
+
+
+def intersection(found: Sequence[Selection]) -> Selection:
+    """Return the rows that are in all of one or more selections."""
     spans = found[0].spans
     for other in found[1:]:
         spans = as_spans(np.intersect1d(expand(spans), other.rows(), assume_unique=True))
@@ -86,7 +103,7 @@ def _cone(table: TableState, narrowing: Narrowing) -> Selection:
     """Select whole cells; the engine tests the chord, so nothing is known of a row yet."""
     ranges = search_ranges(narrowing.region, MAX_RANGES)
     base, delta = _places(table, ranges)
-    late = table.delta_sky.positions
+    late = table.delta_index.positions
     rows = np.empty(0, np.int64) if late is None else np.sort(late.rows_at(delta))
     candidates = int((base[:, 1] - base[:, 0]).sum()) + len(rows)
     how = {"narrowed": narrowing.alias, "by": "cells of positions", "ranges": len(ranges)}
@@ -96,7 +113,7 @@ def _cone(table: TableState, narrowing: Narrowing) -> Selection:
 def _places(table: TableState, ranges: IntArray) -> tuple[IntArray, IntArray]:
     """Return the spans of places where the positions of base and delta are in ranges of cells."""
     empty = np.empty((0, 2), np.int64)
-    base, delta = table.base_sky.positions, table.delta_sky.positions
+    base, delta = table.base_index.positions, table.delta_index.positions
     return (
         empty if base is None else base.places(ranges),
         empty if delta is None else delta.places(ranges),
@@ -120,7 +137,7 @@ def _exact(table: TableState, narrowing: Narrowing) -> Selection:
     else:
         parts = [
             _footprints(sky, ranges, narrowing.relation, narrowing.region)
-            for sky in (table.base_sky, table.delta_sky)
+            for sky in (table.base_index, table.delta_index)
         ]
         rows = np.concatenate([part for part, _ in parts])
         candidates = sum(count for _, count in parts)
@@ -132,7 +149,7 @@ def _exact(table: TableState, narrowing: Narrowing) -> Selection:
 def _positions_inside(table: TableState, ranges: IntArray, region: Region) -> tuple[IntArray, int]:
     places = _places(table, ranges)
     found, candidates = [np.empty(0, np.int64)], 0
-    for index, spans in zip((table.base_sky.positions, table.delta_sky.positions), places, strict=True):
+    for index, spans in zip((table.base_index.positions, table.delta_index.positions), places, strict=True):
         if index is not None and len(spans):
             flat = expand(spans)
             inside = relations.contains_points(region, index.ra[flat], index.dec[flat])
@@ -148,7 +165,7 @@ _KERNELS: Mapping[Relation, Callable[[Region, Footprints], BoolArray]] = {
 }
 
 
-def _footprints(sky: SkyIndex, ranges: IntArray, relation: Relation, region: Region) -> tuple[IntArray, int]:
+def _footprints(sky: RowIndex, ranges: IntArray, relation: Relation, region: Region) -> tuple[IntArray, int]:
     """Return the rows whose footprint stands in the relation, sorted, and how many were looked at."""
     if sky.cover is None or sky.shapes is None:
         return np.empty(0, np.int64), 0
@@ -163,7 +180,7 @@ def _footprints(sky: SkyIndex, ranges: IntArray, relation: Relation, region: Reg
     return rows[holds], len(rows)
 
 
-def _first_corner_inside(sky: SkyIndex, places: IntArray, region: Region) -> BoolArray:
+def _first_corner_inside(sky: RowIndex, places: IntArray, region: Region) -> BoolArray:
     """Tell which footprints meet the region for sure, because their first corner or centre is in it."""
     shapes = sky.shapes
     if shapes is None or not len(places):

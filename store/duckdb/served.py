@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import schemas
 from schemas.model import PLACEHOLDER
 from store.duckdb.compiler.literals import text
 from store.duckdb.layout import StoredTable
-from store.planner import column_conditions
+from store.planner import ColumnCondition
 from store.port import Site
 
 
@@ -96,14 +95,38 @@ class ServedCondition:
         return f"({sql} IN ({', '.join(text(value) for value in values)}))"
 
 
-def served_conditions(nodes: Iterable[Any], site: Site) -> tuple[ServedCondition, ...]:
-    """Find the conditions on served columns that can be turned back to what is stored."""
+def served_conditions(conditions: Iterable[ColumnCondition], site: Site) -> tuple[ServedCondition, ...]:
+    """Turn the conditions on served columns back to what is stored, where that can be done."""
     found = (
         _turned(alias, table.column(name), values, site, pattern=pattern)
-        for alias, table, name, values, pattern in column_conditions(nodes)
+        for alias, table, name, values, pattern in conditions
         if table.column(name).served
     )
     return tuple(condition for condition in found if condition is not None)
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Rows of ``alias`` store one of some texts in one of some columns, by lower-case name."""
+
+    alias: str
+    table: schemas.Table
+    texts: Mapping[str, tuple[str, ...]]
+
+
+def sought_texts(conditions: Iterable[ColumnCondition], site: Site) -> Iterator[Sought]:
+    """Say what conditions on texts mean for what rows store."""
+    for alias, table, name, values, pattern in conditions:
+        column = table.column(name)
+        if pattern or column.rights_of:
+            continue
+        if not column.served:
+            yield Sought(alias, table, {name.lower(): values})
+            continue
+        turned = _turned(alias, column, values, site, pattern=False)
+        if turned is not None:
+            source = {turned.source: turned.source_values} if turned.source else {}
+            yield Sought(alias, table, {turned.column: values} | source)
 
 
 def _turned(

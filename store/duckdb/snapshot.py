@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -15,11 +16,11 @@ from schemas.arrow import arrow_schema
 from store.duckdb.compiler import Compiled, compile_query
 from store.duckdb.engine import Watchdog, failure
 from store.duckdb.near import near_joins
-from store.duckdb.selection import Selection, select
-from store.duckdb.served import served_conditions
-from store.duckdb.state import State
+from store.duckdb.selection import Selection, intersection, select, select_texts
+from store.duckdb.served import served_conditions, sought_texts
+from store.duckdb.state import State, TableState
 from store.duckdb.tables import StateTables
-from store.planner import Narrowing, narrowings
+from store.planner import column_conditions, narrowings
 from store.port import Answer, Site
 
 BATCH_ROWS = 16_384
@@ -59,12 +60,14 @@ class DuckSnapshot:
         return Answer(self.version, compiled.columns, rows, notes(query))
 
     def explain(self, query: tree.Query) -> Mapping[str, Any]:
-        """Say what the spherical index narrows, what is refined, and the SQL that is run."""
+        """Say what the indexes narrow, what is refined, and the SQL that is run."""
         tables, compiled = self._compile(query, None)
+        found = [dict(how) for selection in tables.selections.values() for how in selection.how]
         return {
             "engine": "duckdb",
             "version": self.version,
-            "spherical": [dict(how) for selection in tables.selections.values() for how in selection.how],
+            "spherical": [how for how in found if "texts of" not in how],
+            "texts": [how for how in found if "texts of" in how],
             "joined by cells": [
                 {"near": near, "far": far, "order": order}
                 for near, far, order in tables.near.conditions.values()
@@ -75,20 +78,35 @@ class DuckSnapshot:
 
     def _compile(self, query: tree.Query, limit: int | None) -> tuple[StateTables, Compiled]:
         nodes = tuple(tree.walk(query))
-        by_alias: dict[str, list[Narrowing]] = {}
-        for narrowing in narrowings(nodes):
-            by_alias.setdefault(narrowing.alias, []).append(narrowing)
-        selections: dict[str, Selection] = {}
-        for alias, wanted in by_alias.items():
-            table = self._state.tables.get(wanted[0].table.name.lower())
-            selection = None if table is None else select(table, wanted)
-            if selection is not None:
-                selections[alias] = selection
+        conditions = column_conditions(nodes)
+        by_text = self._selected(
+            (sought.alias, sought.table.name, partial(select_texts, texts=sought.texts))
+            for sought in sought_texts(conditions, self._site)
+        )
+        by_sky = self._selected(
+            (n.alias, n.table.name, partial(select, narrowing=n)) for n in narrowings(nodes)
+        )
+        selections = {
+            alias: intersection([*by_sky.get(alias, ()), *by_text.get(alias, ())])
+            for alias in by_sky | by_text
+        }
         near = near_joins(nodes, self._state)
-        served = served_conditions(nodes, self._site)
+        served = [c for c in served_conditions(conditions, self._site) if c.alias not in by_text]
         tables = StateTables(self._state, self._site, selections, served, near)
         known = frozenset[int]().union(*(selection.known for selection in selections.values()))
         return tables, compile_query(query, tables, nodes=nodes, known=known, limit=limit)
+
+    def _selected(
+        self, wanted: Iterable[tuple[str, str, Callable[[TableState], Selection | None]]]
+    ) -> dict[str, list[Selection]]:
+        """Return what can be selected of the tables that are stored, by alias."""
+        found: dict[str, list[Selection]] = {}
+        for alias, name, choose in wanted:
+            table = self._state.tables.get(name.lower())
+            selection = None if table is None else choose(table)
+            if selection is not None:
+                found.setdefault(alias, []).append(selection)
+        return found
 
 
 class _Rows:

@@ -16,28 +16,34 @@ from numpy.typing import NDArray
 
 import schemas
 from store.duckdb.layout import Manifest, StoredColumn, StoredTable
+from store.duckdb.texts import TextIndex
 from store.spherical import CoverIndex, PositionIndex, ShapeStore
 
 IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class SkyIndex:
-    """The spherical index of some rows; ``first_row`` is the number of the first shape's row."""
+class RowIndex:
+    """What finds some rows by sky and by text; ``first_row`` is the number of the first shape's row.
+
+    ``texts`` has an index for each column of ``StoredTable.texts``.
+    """
 
     positions: PositionIndex | None = None
     cover: CoverIndex | None = None
     shapes: ShapeStore | None = None
     first_row: int = 0
+    texts: Mapping[str, TextIndex] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, folder: Path, table: StoredTable) -> SkyIndex:
+    def load(cls, folder: Path, table: StoredTable) -> RowIndex:
         """Map the index of a generation's table into memory."""
         stem = folder / table.stored_as
         return cls(
             PositionIndex.load(stem) if table.position else None,
             CoverIndex.load(stem) if table.region else None,
             ShapeStore.load(stem) if table.region else None,
+            texts={name: TextIndex.load(stem, table.by_name[name].stored_as) for name in table.texts},
         )
 
 
@@ -51,9 +57,9 @@ class TableState:
 
     stored: StoredTable
     base: StoredTable | None = None
-    base_sky: SkyIndex = field(default_factory=SkyIndex)
+    base_index: RowIndex = field(default_factory=RowIndex)
     delta_rows: int = 0
-    delta_sky: SkyIndex = field(default_factory=SkyIndex)
+    delta_index: RowIndex = field(default_factory=RowIndex)
     gone: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     removals: int = 0
 
@@ -121,7 +127,7 @@ class State:
 def base_tables(manifest: Manifest, folder: Path) -> dict[str, TableState]:
     """Return the tables of a generation as they stand."""
     return {
-        name: TableState(table, table, SkyIndex.load(folder, table))
+        name: TableState(table, table, RowIndex.load(folder, table))
         for name, table in manifest.by_name.items()
     }
 

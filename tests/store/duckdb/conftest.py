@@ -27,7 +27,7 @@ tables:
     region: footprint
     columns:
       - {name: id, kind: text, required: true}
-      - {name: did, kind: text, served: "ivo://{authority}/ID?{id}"}
+      - {name: did, kind: text, indexed: true, served: "ivo://{authority}/ID?{id}"}
       - {name: ra, kind: double, unit: deg}
       - {name: dec, kind: double, unit: deg}
       - {name: footprint, kind: region}
