@@ -133,7 +133,7 @@ def _instruments(folder: Path) -> list[Made]:
     write_image(folder / raw, None, {**_hierarch(observed), **_hierarch(science)}, seed=41)
     _write_cube(folder / "products/cube.fits", observed)
     isaac = "ISAAC.2006-04-13T06:32:38.944"
-    cards = {
+    cards: dict[str, Any] = {
         "ORIGIN": "ESO-PARANAL",
         "TELESCOP": "ESO-VLT-U1",
         "INSTRUME": "ISAAC",
