@@ -192,10 +192,10 @@ def bounding_caps(vertices: FloatArray, edges: Edges) -> tuple[FloatArray, Float
     """Return caps around the polygons: centres (n, 3) and radii (n,) [rad]."""
     centre = centroids(vertices, edges)
     reach = angles(vertices, centre[:, None]).max(axis=1)
-    opposite = signed_distances(edges, -centre[:, None])[:, 0]
-    wide = np.where(opposite >= 0.0, np.pi, np.pi + opposite)
-    simple = (reach < 1.5) & ~beyond_hemisphere(edges)
-    return centre, np.where(simple, reach, wide)
+    wide = np.flatnonzero((reach >= 1.5) | beyond_hemisphere(edges))
+    opposite = signed_distances(edges[wide], -centre[wide, None])[:, 0]
+    reach[wide] = np.where(opposite >= 0.0, np.pi, np.pi + opposite)
+    return centre, reach
 
 
 def plainly_convex(vertices: FloatArray, edges: Edges) -> BoolArray:
