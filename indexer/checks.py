@@ -79,8 +79,12 @@ def check_rows(table: Table, rows: pa.Table, problems: Problems) -> pa.Table:
     for name in rows.column_names:
         column = table.column(name)
         columns[name] = _checked(column, rows[name], problems, indexed=table.indexed)
+        if column.required or name in table.key:
+            missing = pc.is_null(columns[name])
+            _refuse(problems, missing, "missing", f"{column.name} is required and has no value.")
     for column in table.columns:
-        if column.required and column.name not in columns and rows.num_rows:
+        needed = column.required or column.name in table.key
+        if needed and column.name not in columns and rows.num_rows:
             problems.refuse(range(rows.num_rows), "missing", f"{column.name} is required and has no value.")
     checked = pa.table(columns) if columns else rows
     _check_position(table, checked, problems)
@@ -97,8 +101,6 @@ def _checked(
         if bad:
             problems.nulled += int(bad)
             values = pc.if_else(finite, values, pa.scalar(None, values.type))
-    if column.required and values.null_count:
-        _refuse(problems, pc.is_null(values), "missing", f"{column.name} is required and has no value.")
     if pa.types.is_string(values.type) and indexed:
         _check_text(column, values, problems)
     elif column.kind.is_numeric and not column.array:

@@ -191,12 +191,23 @@ class _Walk:
             return NotRead(self.root, relative, "unreadable", f"It cannot be opened: {error.strerror}.")
         if not stat.S_ISREG(status.st_mode):
             return NotRead(self.root, relative, "unreadable", "It is not a regular file.")
+        if not _EARLIEST <= status.st_mtime_ns <= _LATEST:
+            year = 1970 + status.st_mtime_ns // _YEAR
+            return NotRead(
+                self.root, relative, "bad-time", f"Its modification time is about the year {year}."
+            )
         return Found(path, self.root, relative, status.st_size, status.st_mtime_ns)
 
     def _leaves(self, path: Path) -> bool:
         real = os.path.realpath(path)
         return os.path.commonpath((real, self._real)) != self._real
 
+
+_LATEST: Final = 2**63 - 1
+_EARLIEST: Final = -_LATEST
+"""Times in nanoseconds that the lake can keep: the years 1678 to 2262."""
+
+_YEAR: Final = 31_556_952 * 10**9
 
 _LEAVES: Final = "It is a symbolic link to something outside the folder that is ingested."
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from indexer.reader import VERSION
 from indexer.readers import ReaderPool, read_here
 from indexer.spherical import with_spherical_columns
 from indexer.summary import Outcome, Progress, Report, Summary
-from indexer.tables import TableFile, open_table
+from indexer.tables import BadLine, TableFile, open_table
 from schemas import Column, Table, UnknownTableError
 from schemas.arrow import MADE_BY
 from store.database import QuarantineStore, Refusal
@@ -211,9 +212,11 @@ class _Run:
         self._stop = stop
         self._found = 0
         self._mis_wound = 0
+        self._bad_lines: Sequence[BadLine] = ()
 
     def go(self, source: TableFile, plan: Plan, workers: int | None, *, few: bool) -> None:
         """Make all rows ready and merge them, batch by batch."""
+        self._bad_lines = source.bad_lines
         make = partial(prepare_rows, plan)
         count = min(os.cpu_count() or 1, 4) if workers is None else workers
         if workers is None and few:
@@ -274,6 +277,9 @@ class _Run:
             self._refuse(int(numbers[row]), reason.code, reason.message)
 
     def _refuse(self, row: int, code: str, message: str) -> None:
+        # Lines that are no rows were left out when the rows were counted.
+        bad = self._bad_lines
+        row += bisect_right(range(len(bad)), row, key=lambda number: bad[number].row - number)
         self.summary.quarantine(f"row {row}", code, f"Row {row}: {message}")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -69,13 +70,32 @@ def open_table(path: Path, *, source_table: str | None = None, as_text: bool = F
             start = file.read(512)
     except OSError as error:
         raise IngestError("unreadable", f"{path} cannot be read: {error.strerror}.") from error
+    with _as_ingest_error(path):
+        found = _opener(path, start, source_table, as_text=as_text)()
+    return replace(found, batches=partial(_batches, path, found.batches))
+
+
+@contextmanager
+def _as_ingest_error(path: Path) -> Iterator[None]:
     try:
-        return _opener(path, start, source_table, as_text=as_text)()
+        yield
     except IngestError:
         raise
     except Exception as error:
         # Every reader has exceptions of its own; all of them mean that the file is not what it seems.
         raise IngestError("unreadable", f"{path} cannot be read as a table: {error}") from error
+
+
+def _batches(path: Path, read: Callable[[], Iterator[pa.Table]]) -> Iterator[pa.Table]:
+    """Read a table; what is wrong further on in the file is found only here."""
+    with _as_ingest_error(path):
+        batches = read()
+    while True:
+        with _as_ingest_error(path):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
 
 
 def _opener(path: Path, start: bytes, name: str | None, *, as_text: bool) -> Callable[[], TableFile]:
@@ -183,7 +203,7 @@ def _whole(read: Callable[[], tuple[Sequence[SourceColumn], pa.Table, str]]) -> 
 
 
 def _sqlite(path: Path, name: str | None) -> TableFile:
-    connection = sqlite3.connect(f"file:{path.resolve().as_posix()}?mode=ro&immutable=1", uri=True)
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
     with connection:
         known = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         if name is None and len(known) != 1:

@@ -9,7 +9,7 @@ import sys
 import typer
 
 from archive.cli import data, index, quarantine, rows, serving, state
-from archive.cli.tell import in_words
+from archive.cli.tell import in_words, printable
 
 app = typer.Typer(
     name="onedfs",
@@ -40,5 +40,5 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("ONEDFS_LOG_LEVEL", "").lower() == "debug":
             raise
-        sys.stderr.write(f"onedfs: {in_words(error)}\n")
+        sys.stderr.write(f"onedfs: {printable(in_words(error))}\n")
         sys.exit(1)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from archive.cli.tell import AsJson, fail, say, say_facts, say_json, say_table
+from archive.cli.tell import AsJson, fail, printable, say, say_facts, say_json, say_table
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +53,7 @@ def check(
         say_json({"checked": found.checked, "problems": [asdict(p) for p in found.problems]})
     else:
         for problem in found.problems:
-            say(f"{problem.what}: {problem.message}")
+            say(printable(f"{problem.what}: {problem.message}"))
         say(f"checked {found.checked} files, {len(found.problems)} problems")
     if found.problems:
         raise typer.Exit(1)

@@ -30,9 +30,16 @@ def say_json(document: Any) -> None:
     say(json.dumps(document, indent=2, default=str, ensure_ascii=False))
 
 
+def printable(text: str) -> str:
+    """Return a text with what would move the cursor or break the line written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def say_table(rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows with aligned columns."""
-    texts = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    """Print rows with aligned columns; names of files may hold anything."""
+    texts = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     if not texts:
         return
     widths = [max(len(row[i]) for row in texts) for i in range(len(texts[0]))]
@@ -47,7 +54,7 @@ def say_facts(facts: Mapping[str, Any]) -> None:
 
 def fail(message: str, code: int = 1) -> typer.Exit:
     """Print why a command failed, and return what to raise."""
-    note(f"onedfs: {message}")
+    note(f"onedfs: {printable(message)}")
     return typer.Exit(code)
 
 

@@ -36,7 +36,15 @@ def disposition(file_name: str) -> str:
 
 
 def answer(held: HeldFile, descriptor: int, headers: Mapping[str, str], *, head: bool) -> Response:
-    """Answer GET or HEAD; the descriptor is closed when all is sent."""
+    """Answer GET or HEAD; the descriptor is closed when all is sent, or nothing will be."""
+    try:
+        return _answer(held, descriptor, headers, head=head)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _answer(held: HeldFile, descriptor: int, headers: Mapping[str, str], *, head: bool) -> Response:
     what = representation(held)
     common = {
         "ETag": what.etag,
@@ -48,12 +56,12 @@ def answer(held: HeldFile, descriptor: int, headers: Mapping[str, str], *, head:
         status = precondition(headers, what)
         spans = None if head or status else wanted_spans(headers, what)
     except RangeNotSatisfiable:
-        os.close(descriptor)
         more = {**common, "Content-Range": f"bytes */{what.size}"}
         raise Problem(416, f"the file has {what.size} bytes", kind="range", headers=more) from None
     if status is not None:
+        unsent = _unsent(status, common)
         os.close(descriptor)
-        return _unsent(status, common)
+        return unsent
     common["Content-Disposition"] = disposition(held.file_name)
     if head:
         os.close(descriptor)

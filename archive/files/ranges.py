@@ -11,6 +11,8 @@ from email.utils import format_datetime, parsedate_to_datetime
 MOST_RANGES = 32
 """Ranges of one request at most; a request for more gets the whole file."""
 
+_MOST_DIGITS = 19
+
 _RANGE = re.compile(r"(\d*)-(\d*)\Z", re.ASCII)
 
 
@@ -89,15 +91,21 @@ def wanted_spans(headers: Mapping[str, str], what: Representation) -> list[Span]
 def _is_valid(first: str, last: str) -> bool:
     if not first:
         return bool(last)
-    return not last or int(first) <= int(last)
+    return not last or _number(first) <= _number(last)
+
+
+def _number(digits: str) -> int:
+    """Return a position; one of very many digits is beyond the end of any file."""
+    significant = digits.lstrip("0")
+    return int(significant or "0") if len(significant) < _MOST_DIGITS else 10**_MOST_DIGITS
 
 
 def _span(first: str, last: str, size: int) -> Span | None:
     if not first:
-        length = min(int(last), size)
+        length = min(_number(last), size)
         return Span(size - length, size - 1) if length else None
-    start = int(first)
-    end = min(int(last), size - 1) if last else size - 1
+    start = _number(first)
+    end = min(_number(last), size - 1) if last else size - 1
     return Span(start, end) if start < size else None
 
 
@@ -126,5 +134,5 @@ def _date(header: str | None) -> float | None:
         return None
     try:
         return parsedate_to_datetime(header).replace(tzinfo=UTC).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -129,3 +129,16 @@ def test_special_files_are_not_opened(night: Path) -> None:
     os.mkfifo(night / "pipe.fits")
     assert not_read(night / "pipe.fits") == {"pipe.fits": "unreadable"}
     assert found(night) == []
+
+
+@pytest.mark.parametrize("second", [2**34, -(2**34)])
+def test_a_time_that_cannot_be_kept_is_told(night: Path, second: int) -> None:
+    put(night, "odd.fits", "plain.fits")
+    try:
+        os.utime(night / "odd.fits", (second, second))
+    except OSError:
+        pytest.skip("this file system keeps no such time")
+    if abs((night / "odd.fits").stat().st_mtime_ns) < 2**63:
+        pytest.skip("this file system keeps no such time")
+    assert not_read(night) == {"odd.fits": "bad-time"}
+    assert found(night) == ["plain.fits"]

@@ -200,6 +200,36 @@ def test_csv_with_lines_that_are_no_rows(archive: Any, tmp_path: Path) -> None:
     )
 
 
+def test_rows_are_counted_with_the_lines_that_are_no_rows(archive: Any, tmp_path: Path) -> None:
+    head = "obs_publisher_did,obs_collection,obs_id,calib_level,s_ra,s_dec"
+    lines = [
+        "ivo://a/b?1,c,o,2,1,2",
+        "no row",
+        "ivo://a/b?3,c,o,2,x,2",
+        "nor this",
+        "ivo://a/b?5,c,o,two,1,2",
+    ]
+    found = loaded(archive, csv(tmp_path, "\n".join([head, *lines, ""])))
+    assert found.line() == "accepted 1, unchanged 0, replaced 0, quarantined 4"
+    assert sorted(reason.where for reason in found.reasons) == ["row 2", "row 3", "row 4", "row 5"]
+    assert len(archive.quarantine.list(collection="ivoa.ObsCore")) == 4
+
+
+def test_rows_without_a_did_or_id_are_refused_alone(archive: Any, tmp_path: Path) -> None:
+    found = loaded(archive, parquet(tmp_path, rows(3, obs_publisher_did=[f"{DID}A", None, ""])))
+    assert found.line() == "accepted 1, unchanged 0, replaced 0, quarantined 2"
+    assert {reason.code for reason in found.reasons} == {"missing"}
+
+
+def test_text_that_is_no_utf8_is_told(archive: Any, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(
+        "obs_publisher_did,obs_collection,obs_id,calib_level\nivo://a/b?1,caf\xe9,o,2\n".encode("latin-1")
+    )
+    with pytest.raises(IngestError, match=r"x\.csv cannot be read as a table: .*UTF8"):
+        loaded(archive, path)
+
+
 @pytest.mark.parametrize(("name", "kind"), [("x.vot", "votable"), ("x.fits", "fits")])
 def test_votable_and_fits_units_are_converted_or_refused(
     archive: Any, tmp_path: Path, name: str, kind: str

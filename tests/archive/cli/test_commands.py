@@ -243,6 +243,15 @@ def test_the_lake_is_kept_small(run: Callable[..., Ended], files: Path) -> None:
     assert run("check").code == 0
 
 
+def test_names_of_files_do_not_reach_the_terminal_as_they_are(run: Callable[..., Ended], files: Path) -> None:
+    (files / "broken.fits").rename(files / "bro\x1b[31m\nken.fits")
+    run("ingest", files, "--workers", 0)
+    listed = run("quarantine", "list").out
+    assert r"bro\x1b[31m\nken.fits" in listed
+    assert "\x1b" not in listed + run("quarantine", "show", 1).out
+    assert "\x1b" not in run("withdraw", "no\x1b[31m", "--reason", "x").err
+
+
 def test_every_command_and_option_has_help() -> None:
     def missing(command: object, path: str) -> list[str]:
         found = [] if getattr(command, "help", None) else [path]

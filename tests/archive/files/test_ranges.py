@@ -40,6 +40,22 @@ def test_a_range_beyond_the_end_is_not_satisfiable(first: int) -> None:
         wanted_spans({"range": f"bytes={first}-"}, WHAT)
 
 
+def test_numbers_of_any_length_are_positions() -> None:
+    nines = "9" * 5000
+    assert wanted_spans({"range": f"bytes=90-{nines}"}, WHAT) == [Span(90, 99)]
+    assert wanted_spans({"range": f"bytes=-{nines}"}, WHAT) == [Span(0, 99)]
+    assert wanted_spans({"range": f"bytes={'0' * 5000}7-8"}, WHAT) == [Span(7, 8)]
+    with pytest.raises(RangeNotSatisfiable):
+        wanted_spans({"range": f"bytes={nines}-"}, WHAT)
+
+
+@pytest.mark.parametrize(
+    "date", ["", "0", "soon", "Mon, 01 Jan 10000000000000000000 00:00:00 GMT", "9" * 5000]
+)
+def test_what_is_no_date_is_ignored(date: str) -> None:
+    assert precondition({"if-modified-since": date, "if-unmodified-since": date}, WHAT) is None
+
+
 @pytest.mark.parametrize(
     "text",
     [
