@@ -19,7 +19,7 @@ from archive.landing.router import build_router as build_pages
 from archive.metrics import Metrics
 from archive.middleware import Gate
 from archive.presence import Presence
-from archive.problems import Problem, problem_handler
+from archive.problems import Problem, our_failure, problem_handler
 from archive.process import Process
 from sky.regions import RegionError
 from store.port import QueryError
@@ -54,6 +54,7 @@ def create_app(process: Process) -> ASGIApp:
     for kind in (Problem, RegionError, QueryError):
         app.add_exception_handler(kind, problem_handler)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _failure)
     app.include_router(health.build_router(process, metrics))
     app.include_router(build_api(process))
     app.include_router(build_files(process))
@@ -70,6 +71,11 @@ def _ports(process: Process) -> Ports:
         default_rows=settings.default_rows, hard_rows=settings.most_rows, seconds=settings.query_seconds
     )
     return Ports(index=process.index, site=process.site, limits=limits, request_id=request_id)
+
+
+async def _failure(_: Request, __: Exception) -> Response:
+    """Answer what nobody foresaw; the error itself goes on to the outermost layer, which logs it."""
+    return our_failure().response()
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from archive import context
 from archive.logs import get_logger
 from archive.metrics import Metrics
-from archive.problems import Problem
+from archive.problems import our_failure
 
 EXPOSED = (
     "Content-Disposition, Content-Encoding, Content-Length, Content-Range, Accept-Ranges, ETag, "
@@ -68,6 +68,7 @@ class _Exchange:
         self._may_gzip = b"gzip" in accepted and scope["method"] != "HEAD"
         self._held: Message | None = None
         self.started = False
+        self.ended = False
         self.status = 500
         self.sent = 0
 
@@ -100,6 +101,7 @@ class _Exchange:
             await self._send(start)
         self.sent += len(body)
         await self._send(message)
+        self.ended = not message.get("more_body")
 
 
 def _worth_compressing(headers: list[tuple[bytes, bytes]], status: int) -> bool:
@@ -156,10 +158,11 @@ class Gate:
             await self._app(scope, receive, exchange.send)
         except Exception:
             self._log.exception("request failed", path=scope["path"])
+            if exchange.ended:
+                return
             if exchange.started:
                 raise
-            problem = Problem(500, "The server failed; its log has the details under this request id")
-            await problem.response()(scope, receive, exchange.send)
+            await our_failure().response()(scope, receive, exchange.send)
 
     def _record(self, scope: Scope, exchange: _Exchange, seconds: float) -> None:
         route = _route_of(scope)

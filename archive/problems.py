@@ -102,6 +102,11 @@ def wrong(errors: Sequence[Detail]) -> Problem:
     )
 
 
+def our_failure() -> Problem:
+    """Return the problem of a request that we failed, without its insides."""
+    return Problem(500, "The server failed; its log has the details under this request id")
+
+
 def similar(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """Return the known names that are most like ``name``, best first."""
     by_lower = {item.lower(): item for item in known}

@@ -50,6 +50,8 @@ def understand(table: schemas.Table, params: SearchParams, cursors: Cursors) -> 
     where = condition(table, region=params.region, relation=params.relation, q=params.q, where=params.where)
     chosen = table.columns if params.fields is None else named_columns(table, params.fields, "fields")
     names = list(dict.fromkeys(column.name for column in chosen))
+    if not names:
+        raise wrong([Detail("value", "fields names no column", "fields")])
     order = _order(table, params.sort or [])
     select = build.select(table, names=names, where=where, order_by=order, top=params.limit)
     limit = DEFAULT_ROWS if params.limit is None else params.limit

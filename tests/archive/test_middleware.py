@@ -90,6 +90,19 @@ def test_a_failure_of_ours_is_told_without_its_insides(small: SmallArchive) -> N
     assert "secret" not in reply.text
 
 
+def test_so_is_a_failure_inside_the_application(small: SmallArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("secret of the house")
+
+    monkeypatch.setattr("archive.files.catalogue.find", fail)
+    reply = small.client.get("/files/any")
+    assert reply.status_code == 500
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json()["request_id"] == reply.headers["x-request-id"]
+    assert reply.headers["access-control-allow-origin"] == "*"
+    assert "secret" not in reply.text
+
+
 def test_long_documents_are_compressed_when_the_client_can_read_that(small: SmallArchive) -> None:
     plain = small.client.get("/api/v1/tables/ivoa.obscore", headers={"Accept-Encoding": "identity"})
     packed = small.client.get("/api/v1/tables/ivoa.obscore", headers={"Accept-Encoding": "gzip"})

@@ -49,6 +49,7 @@ def check_problem(reply: httpx.Response, status: int) -> dict[str, Any]:
         ({"region": "CIRCLE 1 2 3", "relation": "near"}, "relation", "value"),
         ({"format": "docx"}, "format", "value"),
         ({"format": "csv", "facets": "calib_level"}, "facets", "value"),
+        ({"fields": ""}, "fields", "value"),
         ({"facets": "s_region"}, "facets", "value"),
         ({"sort": "s_region"}, "sort", "value"),
         ({"count": "some"}, "count", "value"),
