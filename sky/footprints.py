@@ -229,8 +229,9 @@ class _Builder:
         is_number[(starts[:-1] + 1)[framed]] = False
         numbers = pc.cast(flat.filter(pa.array(is_number)), pa.float64()).to_numpy()
         begins = np.concatenate(([0], np.cumsum(counts)[:-1]))
-        for length, count in np.unique(np.stack((shape, counts)), axis=1).T.tolist():
-            chosen = np.flatnonzero((shape == length) & (counts == count))
+        forms = shape.astype(np.int64) << 32 | counts
+        for form in np.unique(forms).tolist():
+            chosen, length, count = np.flatnonzero(forms == form), form >> 32, form & 0xFFFFFFFF
             table = numbers[begins[chosen][:, None] + np.arange(count)]
             self._take_table(length, rows[chosen], table)
 
