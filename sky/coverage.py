@@ -6,13 +6,14 @@ centre lies inside or outside the region, against a bound of how far the cell re
 where the number of ranges allowed is used up.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from sky import polygons
+from sky import nested, polygons
 from sky.footprints import CIRCLE, OTHER, POINT, Footprints
 from sky.forms import MocRegion, Region, Union
 from sky.healpix import cell_caps, cell_centres, cell_radii, cells, neighbourhoods
@@ -91,6 +92,9 @@ def _cover(region: Region, most: int, finest: int = 29) -> tuple[IntArray, IntAr
             np.concatenate([own for _, own in parts])
         )
     order, border = _start(*bounding_cap(region), finest)
+    for _ in range(min(2, finest - order)):
+        # Too few cells to be told apart one order at a time.
+        border, order = _children(border), order + 1
     inner: list[IntArray] = []
     while True:
         ra, dec = cell_centres(border, order)
@@ -109,8 +113,11 @@ def _start(centre: FloatArray, radius: float, finest: int) -> tuple[int, IntArra
     order = min(int(_start_orders(np.array([radius]))[0]), finest)
     if radius + PAD > NEIGHBOURHOOD:
         return 0, np.arange(12)
-    around = neighbourhoods(cells(*positions(centre[None]), order=order), order)[0]
-    return order, around[around >= 0]
+    ra, dec = positions(centre)
+    found = nested.around(math.radians(ra), math.radians(dec), order)
+    if found is None:
+        found = neighbourhoods(cells([ra], [dec], order), order)[0]
+    return order, found[found >= 0]
 
 
 def _start_orders(radius: FloatArray) -> IntArray:
@@ -128,7 +135,13 @@ def _as_ranges(numbers: IntArray, order: int) -> IntArray:
 
 
 def _merged(ranges: IntArray) -> IntArray:
-    return np.asarray(from_ranges(ranges).ranges, dtype=np.int64).reshape(-1, 2)
+    """Join ranges in any order that touch or overlap."""
+    pairs = ranges[np.argsort(ranges[:, 0], kind="stable")]
+    reach = np.maximum.accumulate(pairs[:, 1])
+    apart = np.flatnonzero(pairs[1:, 0] > reach[:-1]) + 1
+    if not len(pairs):
+        return pairs
+    return np.stack((pairs[np.append(0, apart), 0], reach[np.append(apart, len(pairs)) - 1]), axis=1)
 
 
 def _limited(ranges: IntArray, most: int) -> IntArray:

@@ -6,6 +6,7 @@ import cdshealpix.cdshealpix as _compiled
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sky import nested
 from sky.vectors import FloatArray, IntArray, chord2, separation, unit_vectors
 
 __all__ = [
@@ -22,6 +23,9 @@ __all__ = [
 
 STORED_ORDER = 29
 """HEALPix order of the cell number kept with each observation; a cell is 0.4 mas wide."""
+
+FEW = 320
+"""Cells up to which plain arithmetic is quicker than the compiled library."""
 
 
 def cells(ra: ArrayLike, dec: ArrayLike, order: int = STORED_ORDER) -> IntArray:
@@ -52,6 +56,8 @@ def cell_centres(cells: ArrayLike, order: int | IntArray) -> tuple[FloatArray, F
 
 
 def _centres(numbers: NDArray[Any], order: int | IntArray) -> tuple[FloatArray, FloatArray]:
+    if numbers.size <= FEW:
+        return nested.centres(numbers.astype(np.int64), order)
     flat = np.ascontiguousarray(numbers.ravel(), dtype=np.uint64)
     depth = np.ascontiguousarray(np.broadcast_to(np.asarray(order, np.uint8), numbers.shape).ravel())
     lon, lat = np.empty(flat.size), np.empty(flat.size)
