@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -95,11 +96,28 @@ def _prepare(settings: Settings, url: str, workers: int) -> None:
     os.environ[SUPERVISOR] = str(os.getpid())
     if workers > 1:
         folder = settings.run_root / f"metrics-{os.getpid()}"
-        for old in settings.run_root.glob("metrics-*"):
-            shutil.rmtree(old, ignore_errors=True)
+        _remove_old_metrics(settings.run_root)
         folder.mkdir(parents=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     print(f"One DFS serves {url}/ from {settings.root}", file=sys.stderr, flush=True)  # noqa: T201 - for the person
+
+
+def _remove_old_metrics(run_root: Path) -> None:
+    """Remove the numbers of servers that are gone; another one may serve the same data."""
+    for old in run_root.glob("metrics-*"):
+        number = old.name.removeprefix("metrics-")
+        if not (number.isdigit() and _runs(int(number))):
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def _run(listening: socket.socket, workers: int) -> None:

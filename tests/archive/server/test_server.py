@@ -182,3 +182,15 @@ def test_the_same_observation_by_every_way_down_to_its_bytes(served: Served, tmp
 def test_without_arguments_the_command_says_what_it_can_do() -> None:
     ended = subprocess.run([*ONEDFS, "--help"], capture_output=True, text=True, timeout=30, check=True)
     assert all(name in ended.stdout for name in ("ingest", "serve", "status", "check", "demo"))
+
+
+def test_two_servers_of_one_archive_keep_their_numbers(served: Served) -> None:
+    other = Served(served.data, workers=2)
+    other.start()
+    try:
+        for url in (served.url, other.url):
+            reply = httpx.get(f"{url}/metrics")
+            assert reply.status_code == 200
+            assert "onedfs_requests_total" in reply.text
+    finally:
+        other.stop()
