@@ -66,16 +66,19 @@ class GeometryResolver(ShapeResolver):
         form = "three or more points, or the numbers of as many"
         if len(placed.arguments) < 3:
             self.fail("type", node.at, f"POLYGON takes {form}")
-        first = self.value(placed.arguments[0])
+        start, *more = placed.arguments
+        # Resolved once: polygons in polygons would double the work at each level.
+        first = self.value(start)
         if first.kind.is_numeric:
             if len(placed.arguments) < 6 or len(placed.arguments) % 2:
                 self.fail("type", node.at, f"POLYGON takes {form}")
-            found = self.numbers(placed.arguments)
+            found = [first, *self.numbers(tuple(more))]
             pairs = zip(found[::2], found[1::2], strict=True)
             vertices = [self.position(placed, lon, lat) for lon, lat in pairs]
         else:
             self.refuse_frame(placed)
-            vertices = self.each(self.point, placed.arguments)
+            vertices = [self.as_point(self.as_geometry(first, start), start), *self.each(self.point, more)]
+        self.refuse_many(node.at, len(vertices))
         corners = [
             (v.region.ra, v.region.dec)
             for v in vertices
@@ -106,6 +109,8 @@ class GeometryResolver(ShapeResolver):
         if not isinstance(text, syntax.Text):
             message = "REGION takes a constant text; a column of regions is a geometry as it stands"
             self.fail("unsupported", text.at, message)
+        if "/" not in text.value:
+            self.refuse_many(text.at, len(text.value.split()) // 2)
         return self.constant_region(text.at, lambda: parse_region(text.value))
 
     def _two_geometries(self, node: syntax.Call) -> list[tree.Expression]:

@@ -19,6 +19,9 @@ from vo.adql.resolution import Failed, Level, TooDeep
 from vo.adql.scope import Field, Scope
 from vo.adql.shapes import is_shape, named_kind
 
+MOST_COLUMNS = 5_000
+"""Columns that an answer may have."""
+
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -164,6 +167,9 @@ class _QueryResolver(RelationResolver):
 
     def _outputs(self, items: list[list[Chosen]]) -> list[tuple[tree.Output, int]]:
         names = Names()
+        if (count := sum(map(len, items))) > MOST_COLUMNS:
+            at = items[0][0].at
+            self.fail("unsupported", at, f"an answer has at most {MOST_COLUMNS} columns, not {count}")
         found: list[tuple[tree.Output, int]] = []
         for chosen in (chosen for item in items for chosen in item):
             wanted = chosen.name or default_name(chosen.expression, len(found) + 1)

@@ -20,6 +20,9 @@ from vo.adql import syntax
 from vo.adql.errors import similar
 from vo.adql.resolution import Resolution
 
+MOST_VERTICES = 2_000
+"""Vertices of a polygon, or of all parts of a region; each edge is held against each other."""
+
 _REFERENCES = frozenset(
     {
         "BARYCENTER",
@@ -59,7 +62,10 @@ class ShapeResolver(Resolution):
         """Resolve a value that shall be a geometry; a footprint column becomes the region it describes."""
         if isinstance(node, syntax.Text):
             self.fail("type", node.at, "a geometry is expected here, not a text", [f"REGION('{node.value}')"])
-        found = self.value(node)
+        return self.as_geometry(self.value(node), node)
+
+    def as_geometry(self, found: tree.Expression, node: syntax.Value) -> tree.Expression:
+        """Return what a node was resolved into as a geometry."""
         if found.kind is Kind.REGION and not is_shape(found):
             return tree.RegionOf(found)
         if not found.kind.is_geometry:
@@ -68,7 +74,10 @@ class ShapeResolver(Resolution):
 
     def point(self, node: syntax.Value) -> tree.Expression:
         """Resolve a value that shall be a point."""
-        found = self.geometry(node)
+        return self.as_point(self.geometry(node), node)
+
+    def as_point(self, found: tree.Expression, node: syntax.Value) -> tree.Expression:
+        """Return a geometry that a node was resolved into, which shall be a point."""
         if found.kind is not Kind.POINT:
             self.fail("type", node.at, f"a point is expected here, not {named_kind(found.kind)}")
         return found
@@ -85,6 +94,12 @@ class ShapeResolver(Resolution):
         if not found.kind.is_numeric:
             self.fail("type", node.at, f"a number is expected here, not {named_kind(found.kind)}")
         return found
+
+    def refuse_many(self, at: int, vertices: int) -> None:
+        """Refuse a region whose checking would take too long."""
+        if vertices > MOST_VERTICES:
+            message = f"a region has at most {MOST_VERTICES} vertices; a MOC can be as detailed as need be"
+            self.fail("unsupported", at, message)
 
     def constant_region(self, at: int, make: Callable[[], Region]) -> tree.RegionLiteral:
         """Build and check a constant region."""

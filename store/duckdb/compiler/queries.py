@@ -107,8 +107,14 @@ class _Writer:
             case tree.SetOperation():
                 return self._set_operation(query, limit)
             case tree.With():
-                named = [f"{self._scope.queries[name]} AS ({self.query(part)})" for name, part in query.named]
+                named = [self._named(name, part) for name, part in query.named]
                 return f"WITH {', '.join(named)} {self.query(query.body, limit)}"
+
+    def _named(self, name: str, query: tree.Query) -> str:
+        # Left to itself the engine may put a query in the place of each of its names, which doubles the plan
+        # for each query of a chain that names the one before twice.
+        how = "MATERIALIZED " if self._scope.references[name] > 1 else ""
+        return f"{self._scope.queries[name]} AS {how}({self.query(query)})"
 
     def _select(self, select: tree.Select, limit: int | None) -> str:
         count = self._count(select)

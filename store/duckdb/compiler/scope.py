@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -35,6 +36,8 @@ class Scope:
     def __init__(self, nodes: Sequence[Any], stored: Callable[[schemas.Table], Mapping[str, str]]) -> None:
         named = {name: part for node in nodes if isinstance(node, tree.With) for name, part in node.named}
         self.queries: Mapping[str, str] = {name: f"q{number}" for number, name in enumerate(named)}
+        self.references: Counter[str] = Counter()
+        """How often each query of WITH is named."""
         self.used: dict[str, set[str]] = {}
         self._relations: dict[str, Named] = {}
         for node in nodes:
@@ -45,6 +48,7 @@ class Scope:
                 case tree.Derived():
                     self._relations[node.alias] = Named(sql, outputs(node.query))
                 case tree.CteRef():
+                    self.references[node.name] += 1
                     self._relations[node.alias] = Named(sql, outputs(named[node.name]))
                 case tree.Column():
                     self.used.setdefault(node.alias, set()).add(node.name.lower())
