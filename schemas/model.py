@@ -200,7 +200,7 @@ class Schemas:
         except KeyError:
             raise UnknownTableError(name) from None
 
-    @property
+    @cached_property
     def public(self) -> Schemas:
         """The part that users see."""
         kept = (
