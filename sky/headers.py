@@ -9,7 +9,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from astropy.io.fits import Header
@@ -21,13 +21,17 @@ Cards: TypeAlias = Mapping[str, Any]
 """A header: astropy's Header, or keywords with their values."""
 
 _COORDINATE_CARD = re.compile(
-    r"(?:WCSAXES|CTYPE\d+|CRVAL\d+|CRPIX\d+|CDELT\d+|CUNIT\d+|CROTA\d+|CD\d+_\d+|PC\d{1,3}_\d{1,3}"
-    r"|PC\d{6}|P[VS]\d+_\d+|PROJP\d|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|EPOCH|MJD-OBS|DATE-OBS|MJDREF[IF]?"
+    r"(?:WCSAXES|C(?:TYPE|RVAL|RPIX|DELT|UNIT|ROTA)\d{1,2}|(?:CD|PC)\d{1,2}_\d{1,2}"
+    r"|PC0\d\d0\d\d|P[VS]\d{1,2}_\d+|PROJP\d|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|EPOCH|MJD-OBS|DATE-OBS|MJDREF[IF]?"
     r"|TIMESYS|RESTFRQ|RESTFREQ|RESTWAV|SPECSYS|VELREF|A_\d_\d|B_\d_\d|AP_\d_\d|BP_\d_\d|[AB]P?_ORDER|DC-FLAG)"
 )
 _NUMERIC_CARD = re.compile(
     r"(?:CRVAL|CRPIX|CDELT|CROTA|CD|PC|PV|PROJP|LONPOLE|LATPOLE|EQUINOX|EPOCH|RESTFRQ|RESTWAV)\d*(?:_\d+)?"
 )
+
+
+_MOST: Final = {"WCSAXES": 32, "A_ORDER": 9, "B_ORDER": 9, "AP_ORDER": 9, "BP_ORDER": 9}
+"""Cards that say how large a WCS is, and the most that they may: an absurd one takes minutes to build."""
 
 
 def coordinate_cards(header: Cards) -> Header:
@@ -48,6 +52,9 @@ def coordinate_cards(header: Cards) -> Header:
             value = header[raw]
         if value is not None:
             chosen[keyword] = _sound(keyword, value)
+        most = _MOST.get(keyword)
+        if most is not None and value is not None and not (isinstance(value, int) and 0 <= value <= most):
+            raise RegionError("wcs", f"{keyword} {value!r} is not between 0 and {most}")
     return chosen
 
 
@@ -78,7 +85,7 @@ def axis_length(header: Cards, axis: int, shape: tuple[int, ...] | None) -> int:
     if not isinstance(count, int) or axis > count:
         return 1
     length = header.get(f"ZNAXIS{axis}", header.get(f"NAXIS{axis}", 1))
-    return int(length) if isinstance(length, int | float) else 1
+    return int(length) if isinstance(length, int | float) and math.isfinite(length) else 1
 
 
 def build_wcs(cards: Header) -> WCS:

@@ -5,9 +5,8 @@ whichever is larger. Whatever is not in the header is not made up: an image with
 no footprint, one whose coordinates are absurd is refused by name.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from astropy.io.fits import Header
@@ -15,32 +14,35 @@ from astropy.wcs import WCS
 
 from sky.frames import FK4_WITHOUT_E_TERMS, to_icrs
 from sky.headers import Cards, axis_length, build_wcs, coordinate_cards, quiet_wcs
-from sky.healpix import cells
-from sky.moc import from_ranges
+from sky.maps import ToSky, sky_map
 from sky.regions import (
-    Circle,
     Point,
     Polygon,
     Region,
     RegionError,
     Union,
+    area,
     bounding_circle,
     normalise,
     reverse,
 )
 from sky.relations import contains_points
 from sky.times import TimeError, parse_mjd
-from sky.vectors import BoolArray, FloatArray, angles, dots, normals, positions, separation, unit_vectors
+from sky.vectors import FloatArray, angles, dots, normals, positions, unit_vectors
 
 BORDER_TOLERANCE = float(np.radians(0.08 / 3600.0))
 """How far the border of an image may leave the polygon's edge [rad]."""
 
 _MOST_SPLITS = 7
-_SAMPLING_ORDER = 6
-"""HEALPix order of the map made of an image whose border leaves the sky; a cell is 0.9 deg wide."""
 
-ToSky: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
-"""From pixel coordinates, 0 at the first pixel's centre, to ICRS unit vectors; NaN off the sky."""
+_LARGEST_POLYGON = 20_000.0
+"""Square degrees above which an image is a map: a polygon of half the sky may be taken inside out."""
+
+_CELL_WIDTH = 58.6
+"""Width of a HEALPix base cell [deg]."""
+
+_DISTORTION_CARDS = ("CPDIS", "CQDIS", "D2IMDIS")
+"""Distortions that stand in tables or in cards of their own, by the beginnings of their keywords."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ def _image(header: Cards, shape: tuple[int, ...] | None) -> _Image | None:
         return None
     cards = coordinate_cards(header)
     _only_sky(cards)
+    _scale_before_polynomials(cards)
     wcs = build_wcs(cards)
     lon, lat = wcs.wcs.lng, wcs.wcs.lat
     if lon < 0 or lat < 0:
@@ -141,11 +144,24 @@ def _image(header: Cards, shape: tuple[int, ...] | None) -> _Image | None:
         return None
     with quiet_wcs("the celestial axes cannot be told from the others"):
         celestial = wcs.sub([lon + 1, lat + 1])
-    scales = np.degrees(1.0) * np.abs(np.linalg.eigvals(np.radians(celestial.pixel_scale_matrix)))
-    if not (scales.min() > 1e-12 and scales.max() < 60.0):
-        raise RegionError("wcs", f"pixels of {scales.min():.3g} to {scales.max():.3g} degrees are absurd")
-    to_sky = _to_sky(celestial, cards)
-    return _outline(to_sky, size)
+    image = _outline(_to_sky(celestial, cards), size, _nominal_scale(celestial))
+    left_out = [start for start in _DISTORTION_CARDS if f"{start}1" in header or f"{start}2" in header]
+    if left_out:
+        note = f"the distortion of the detector ({', '.join(left_out)}) is left out of the footprint"
+        return replace(image, note=f"{image.note}; {note}" if image.note else note)
+    return image
+
+
+def _nominal_scale(wcs: WCS) -> float:
+    """Return the side of a square as large as a pixel at the reference point [rad]."""
+    with quiet_wcs("the scale cannot be read"):
+        matrix = np.asarray(wcs.pixel_scale_matrix)
+        if not np.isfinite(matrix).all():
+            raise RegionError("wcs", "the scale of the celestial axes is not finite")
+        sizes = np.linalg.svd(matrix, compute_uv=False)
+    if not (sizes.min() > 1e-12 and sizes.max() < 60.0):
+        raise RegionError("wcs", f"pixels of {sizes.min():.3g} to {sizes.max():.3g} degrees are absurd")
+    return float(np.radians(np.sqrt(sizes[0] * sizes[1])))
 
 
 def _claims_sky(header: Cards) -> bool:
@@ -160,6 +176,10 @@ def _only_sky(cards: Header) -> None:
 
     A row of zeros in the matrix would silently become one pixel per degree, and is refused.
     """
+    for keyword in ("EQUINOX", "EPOCH"):
+        # Software that knows no equinox writes 0.
+        if cards.get(keyword) == 0.0:
+            cards.remove(keyword)
     for axis in range(1, 8):
         kind = str(cards.get(f"CTYPE{axis}", "")).upper()
         celestial = kind.startswith(("RA", "DEC")) or kind[1:4] in {"LON", "LAT"} or kind[2:4] in {"LN", "LT"}
@@ -168,26 +188,51 @@ def _only_sky(cards: Header) -> None:
                 cards[f"CTYPE{axis}"] = "LINEAR"
             cards.remove(f"CUNIT{axis}", ignore_missing=True)
             continue
+        cards[f"CTYPE{axis}"] = kind
         if kind.endswith("-TAB"):
             raise RegionError("wcs", f"the celestial axis {kind} needs a table of coordinates")
         row = [cards[keyword] for keyword in cards if keyword.startswith(f"CD{axis}_")]
         if (row and not any(row)) or cards.get(f"CDELT{axis}", 1.0 if row else None) == 0.0:
             raise RegionError("wcs", f"the scale of the celestial axis {axis} is zero")
+        if not -360.0 <= cards.get(f"CRVAL{axis}", 0.0) * _degrees(cards, axis) <= 720.0:
+            raise RegionError("wcs", f"CRVAL{axis} = {cards[f'CRVAL{axis}']:g} is no place on the sky")
+
+
+def _scale_before_polynomials(cards: Header) -> None:
+    """Turn CDELT and PC into CD where polynomials (TPV) are of degrees; wcslib scales after them."""
+    axes = [axis for axis in range(1, 8) if str(cards.get(f"CTYPE{axis}", "")).endswith("-TPV")]
+    if not axes or any(keyword.startswith(("CD1_", "CD2_", "CROTA", "PC0")) for keyword in cards):
+        return
+    steps = [cards.get(f"CDELT{axis}", 1.0) for axis in axes]
+    for axis, step in zip(axes, steps, strict=True):
+        for other in axes:
+            rotation = cards.get(f"PC{axis}_{other}", 1.0 if axis == other else 0.0)
+            cards[f"CD{axis}_{other}"] = step * rotation
+    for keyword in [key for key in cards if key.startswith(("CDELT", "PC"))]:
+        cards.remove(keyword)
+
+
+def _degrees(cards: Header, axis: int) -> float:
+    """Return the degrees of an axis' unit; wcslib refuses what it does not know."""
+    return {"ARCSEC": 1.0 / 3600.0, "ARCMIN": 1.0 / 60.0, "RAD": 57.29577951308232, "MAS": 1.0 / 3.6e6}.get(
+        str(cards.get(f"CUNIT{axis}", "")).strip().upper(), 1.0
+    )
 
 
 def _to_sky(wcs: WCS, cards: Header) -> ToSky:
     frame, equinox, epoch = _frame(wcs, cards)
-    # The inverse of the COBE sphere cube is true to some tens of arcsec only.
-    sloppy = 0.1 / np.abs(wcs.pixel_scale_matrix).max() if wcs.wcs.ctype[0].endswith("-CSC") else 0.0
+    # wcslib has no answer on the central meridian of polyconic projections.
+    gap = 1e-6 if str(wcs.wcs.ctype[0]).endswith("-PCO") else 0.0
 
     def to_sky(x: FloatArray, y: FloatArray) -> FloatArray:
+        # wcslib itself tells what lies beyond the edge of a projection. The way back is not asked for:
+        # that of polynomials may not converge, and faces of cubes may be drawn twice.
         with quiet_wcs("pixels have no place on the sky"):
             lon, lat = wcs.all_pix2world(x, y, 0)
-            back_x, back_y = wcs.wcs_world2pix(lon, lat, 0)
-            flat_x, flat_y = wcs.pix2foc(x, y, 0) if wcs.has_distortion else (x, y)
-        # Beyond the edge of a projection the inverse does not lead back.
-        stray = ~(np.hypot(back_x - flat_x, back_y - flat_y) < max(0.5, sloppy))
-        ra, dec = to_icrs(np.where(stray, np.nan, lon), lat, frame, equinox, epoch)
+            if gap:
+                lost = np.isnan(lon)
+                lon[lost], lat[lost] = wcs.all_pix2world(x[lost] + gap, y[lost] + gap, 0)
+            ra, dec = to_icrs(lon, lat, frame, equinox, epoch)
         return unit_vectors(ra, dec)
 
     return to_sky
@@ -196,7 +241,7 @@ def _to_sky(wcs: WCS, cards: Header) -> ToSky:
 def _frame(wcs: WCS, cards: Header) -> tuple[str, float | None, float | None]:
     """Name the frame of the celestial axes (WCS paper II, section 3.1), with equinox and epoch."""
     kind = wcs.wcs.lngtyp.strip().upper()
-    equinox = float(wcs.wcs.equinox) if np.isfinite(wcs.wcs.equinox) else None
+    equinox = _equinox(float(wcs.wcs.equinox))
     if kind == "GLON":
         return "GALACTIC", None, None
     if kind == "ELON":
@@ -215,6 +260,14 @@ def _frame(wcs: WCS, cards: Header) -> tuple[str, float | None, float | None]:
     return system, None if system == "ICRS" else equinox, _epoch(cards) if system.startswith("FK4") else None
 
 
+def _equinox(year: float) -> float | None:
+    if not np.isfinite(year):
+        return None
+    if not 1800.0 <= year <= 2200.0:
+        raise RegionError("wcs", f"the equinox {year:g} is no year of an observation")
+    return year
+
+
 def _epoch(cards: Header) -> float | None:
     value = cards.get("MJD-OBS", cards.get("DATE-OBS"))
     try:
@@ -223,39 +276,39 @@ def _epoch(cards: Header) -> float | None:
         return None
 
 
-def _outline(to_sky: ToSky, size: tuple[int, int]) -> _Image:
+def _outline(to_sky: ToSky, size: tuple[int, int], nominal: float) -> _Image:
     middle = ((size[0] - 1) / 2.0, (size[1] - 1) / 2.0)
-    scale = _pixel_scale(to_sky, middle)
-    border = _border(to_sky, size, max(BORDER_TOLERANCE, 0.008 * scale))
+    scale = _pixel_scale(to_sky, middle, nominal)
     centre = to_sky(np.array([middle[0]]), np.array([middle[1]]))
-    if border is None or np.isnan(centre).any():
-        return _sampled(to_sky, size, scale)
-    ra, dec = positions(border)
+    if np.isnan(centre).any():
+        return _mapped(to_sky, size, scale, None)
     centre_ra, centre_dec = positions(centre)
     spot = Point(float(centre_ra[0]), float(centre_dec[0]))
-    try:
-        polygon = normalise(Polygon(tuple(zip(ra.tolist(), dec.tolist(), strict=True))))
-    except RegionError:
-        if separation(ra, dec, *_antipode(spot)).min() > 90.0:
-            raise
-        return _sampled(to_sky, size, scale)
-    assert isinstance(polygon, Polygon)  # noqa: S101 - normalise keeps the type
-    if not contains_points(polygon, spot.ra, spot.dec):
-        polygon = reverse(polygon)
+    border = _border(to_sky, size, max(BORDER_TOLERANCE, 0.008 * scale))
+    polygon = None if border is None else _polygon(border, spot)
+    if polygon is None or area(polygon) > _LARGEST_POLYGON:
+        return _mapped(to_sky, size, scale, spot)
     return _Image(polygon, spot, scale, size)
 
 
-def _antipode(spot: Point) -> tuple[float, float]:
-    return spot.ra + 180.0, -spot.dec
+def _polygon(border: FloatArray, spot: Point) -> Polygon | None:
+    """Make a polygon around a spot; None if the border touches or crosses itself, as around the sky."""
+    ra, dec = positions(border)
+    try:
+        polygon = normalise(Polygon(tuple(zip(ra.tolist(), dec.tolist(), strict=True))))
+    except RegionError:
+        return None
+    assert isinstance(polygon, Polygon)  # noqa: S101 - normalise keeps the type
+    return polygon if contains_points(polygon, spot.ra, spot.dec) else reverse(polygon)
 
 
-def _pixel_scale(to_sky: ToSky, middle: tuple[float, float]) -> float:
-    """Measure the side of a square as large as the middle pixel [rad]."""
+def _pixel_scale(to_sky: ToSky, middle: tuple[float, float], nominal: float) -> float:
+    """Measure the side of a square as large as the middle pixel [rad]; ``nominal`` if it is off the sky."""
     x = middle[0] + np.array([-0.5, 0.5, 0.0, 0.0])
     y = middle[1] + np.array([0.0, 0.0, -0.5, 0.5])
     sky = to_sky(x, y)
     if np.isnan(sky).any():
-        return float("nan")
+        return nominal
     step_x, step_y = sky[1] - sky[0], sky[3] - sky[2]
     scale = float(np.sqrt(np.linalg.norm(np.cross(step_x, step_y))))
     longest = max(float(np.linalg.norm(step_x)), float(np.linalg.norm(step_y)))
@@ -286,7 +339,10 @@ def _border(to_sky: ToSky, size: tuple[int, int], tolerance: float) -> FloatArra
         if np.isnan(probes).any():
             return None
         off = np.abs(np.arcsin(np.clip(dots(probes, normals(sky, after)[:, None]), -1.0, 1.0))).max(axis=1)
-        bent = (off > tolerance) | (angles(sky, after) > 1.0)
+        # An edge around the sky ends where it began.
+        length = angles(sky, after)
+        around = angles(sky, probes[:, 1]) > length + tolerance
+        bent = (off > tolerance) | (length > 1.0) | around
         if not bent.any():
             break
         places = np.sort(np.concatenate((places, places[bent] + step[bent] / 2.0)))
@@ -294,29 +350,14 @@ def _border(to_sky: ToSky, size: tuple[int, int], tolerance: float) -> FloatArra
     return None if np.isnan(sky).any() else sky
 
 
-def _sampled(to_sky: ToSky, size: tuple[int, int], scale: float) -> _Image:
-    """Map an image whose border leaves the sky by the cells whose centres it shows."""
-    shown = _shown(to_sky, size)
-    if shown.sum() < 20:
-        raise RegionError("wcs", "the image's border leaves the sky, and too little of it shows any")
-    shift = 2 * (29 - _SAMPLING_ORDER)
-    numbers = np.flatnonzero(shown)
-    region: Region = from_ranges(np.stack((numbers << shift, (numbers + 1) << shift), axis=1))
-    if shown.all():
-        region = Circle(0.0, 0.0, 180.0)
-    circle = bounding_circle(region)
-    if not np.isfinite(scale):
-        scale = float(np.sqrt(4.0 * np.pi * shown.mean() / (size[0] * size[1])))
-    note = "the image's border leaves the sky; its footprint is a map of cells of 0.9 degrees"
-    return _Image(region, Point(circle.ra, circle.dec), scale, size, note)
-
-
-def _shown(to_sky: ToSky, size: tuple[int, int]) -> BoolArray:
-    """Tell which cells of the sampling order hold a place that a grid of pixels shows."""
-    grid_x, grid_y = (np.linspace(-0.5, length - 0.5, 800) for length in size)
-    x, y = (axis.ravel() for axis in np.meshgrid(grid_x, grid_y))
-    seen = to_sky(x, y)
-    seen = seen[~np.isnan(seen).any(axis=1)]
-    found = np.zeros(12 << (2 * _SAMPLING_ORDER), np.bool_)
-    found[np.unique(cells(*positions(seen), order=_SAMPLING_ORDER))] = True
-    return found
+def _mapped(to_sky: ToSky, size: tuple[int, int], scale: float, spot: Point | None) -> _Image:
+    """Map an image whose border leaves the sky, or goes around most of it."""
+    region, order = sky_map(to_sky, size)
+    if spot is None:
+        circle = bounding_circle(region)
+        spot = Point(circle.ra, circle.dec)
+    width = _CELL_WIDTH / 2.0**order
+    note = (
+        f"the image leaves the sky or goes around it; its footprint is a map of cells of {width:.2g} degrees"
+    )
+    return _Image(region, spot, scale, size, note)
