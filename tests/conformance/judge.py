@@ -1,0 +1,110 @@
+"""Whether an engine's answer is the one that was computed."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from store.duckdb import DuckIndex
+from store.port import QueryRejected
+from tests.conformance.queries import Query
+from tests.conformance.row_sets import Rows
+from tests.conformance.sky_oracle import InDoubtError
+from tests.conformance.values_oracle import OverflowedError
+from vo.adql import translate
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def expected(query: Query) -> Rows | None:
+    """Compute a query's rows; None where no one answer can be asked for."""
+    try:
+        return query.rows({})
+    except (InDoubtError, OverflowedError):
+        return None
+
+
+def answered(index: DuckIndex, text: str) -> Rows:
+    """Ask an index."""
+    with index.snapshot() as snapshot:
+        table = snapshot.run(translate(text, snapshot.schemas), timeout=30).table()
+    return list(zip(*(map(_plain, column.to_pylist()) for column in table.columns), strict=True))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        delta = value.replace(tzinfo=UTC) - _EPOCH
+        return (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
+    return value
+
+
+def difference(query: Query, rows: Rows, found: Rows) -> str | None:
+    """Say how an answer differs from what it should be."""
+    if query.top is not None:
+        if len(found) != min(query.top, len(rows)):
+            return f"{len(found)} rows, not {min(query.top, len(rows))}"
+        strange = Counter(_keys(found, query)) - Counter(_keys(rows, query))
+        return f"rows that should not be there: {list(strange)[:3]}" if strange else None
+    if query.ordered:
+        pairs = zip(_keys(rows, query), _keys(found, query), strict=False)
+        wrong = next((pair for pair in pairs if pair[0] != pair[1]), None)
+        if wrong or len(rows) != len(found):
+            return f"{len(found)} rows, not {len(rows)}; first wrong (expected, found): {wrong}"
+        return _numbers(query, rows, found)
+    missing = Counter(_keys(rows, query)) - Counter(_keys(found, query))
+    strange = Counter(_keys(found, query)) - Counter(_keys(rows, query))
+    if missing or strange:
+        return f"{len(found)} rows, not {len(rows)}; missing {list(missing)[:3]}, strange {list(strange)[:3]}"
+    return _numbers(query, rows, found)
+
+
+def _keys(rows: Rows, query: Query) -> list[tuple[Any, ...]]:
+    """Return rows as they can be compared; what is inexact counts only as there or not."""
+    return [
+        tuple(value if exact else value is None for value, exact in zip(row, query.exact, strict=True))
+        for row in rows
+    ]
+
+
+def _numbers(query: Query, rows: Rows, found: Rows) -> str | None:
+    """Compare inexact numbers, paired by the rest of their rows."""
+    if all(query.exact):
+        return None
+
+    def grouped(listed: Rows) -> Mapping[tuple[Any, ...], list[tuple[float, ...]]]:
+        groups: dict[tuple[Any, ...], list[tuple[float, ...]]] = {}
+        for row, key in zip(listed, _keys(listed, query), strict=True):
+            inexact = tuple(0.0 if v is None else v for v, e in zip(row, query.exact, strict=True) if not e)
+            groups.setdefault(key, []).append(inexact)
+        return groups
+
+    others = grouped(found)
+    for key, numbers in grouped(rows).items():
+        for one, other in zip(sorted(numbers), sorted(others[key]), strict=True):
+            if not _close(one, other):
+                return f"{key}: {other}, not {one}"
+    return None
+
+
+def _close(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-11) for a, b in zip(one, other, strict=True))
+
+
+def judged(query: Query, indexes: Mapping[str, DuckIndex]) -> str | None:
+    """Ask every index and compare; None when all is well."""
+    rows = expected(query)
+    for name, index in indexes.items():
+        try:
+            found = answered(index, query.text)
+        except QueryRejected:
+            if rows is None:
+                continue
+            raise
+        if rows is not None:
+            wrong = difference(query, rows, found)
+            if wrong:
+                return f"{name}: {wrong}"
+    return None

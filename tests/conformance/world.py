@@ -1,0 +1,325 @@
+"""Three tables full of awkward values, and the same rows in three states of the index."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+import schemas
+from indexer.checks import Problems
+from indexer.spherical import with_spherical_columns
+from schemas.arrow import arrow_type
+from store.duckdb import DuckIndex, Follower
+from store.lake import Lake
+from store.port import Site
+from tests.conformance import sky_oracle
+
+SCHEMA = """
+schema: lab
+tables:
+  - name: obs
+    key: [id]
+    position: [ra, dec]
+    region: footprint
+    columns:
+      - {name: id, kind: text, required: true}
+      - {name: ra, kind: double, unit: deg}
+      - {name: dec, kind: double, unit: deg}
+      - {name: footprint, kind: region}
+      - {name: name, kind: text}
+      - {name: n, kind: int}
+      - {name: s, kind: short}
+      - {name: big, kind: long}
+      - {name: x, kind: double}
+      - {name: w, kind: double}
+      - {name: f, kind: float}
+      - {name: taken, kind: timestamp}
+      - {name: flag, kind: boolean}
+  - name: stars
+    key: [star]
+    position: [ra, dec]
+    columns:
+      - {name: star, kind: long, required: true}
+      - {name: ra, kind: double, unit: deg}
+      - {name: dec, kind: double, unit: deg}
+      - {name: radius, kind: double, unit: deg}
+      - {name: name, kind: text}
+      - {name: n, kind: int}
+  - name: marks
+    key: [id, k]
+    columns:
+      - {name: id, kind: text, required: true}
+      - {name: k, kind: int, required: true}
+      - {name: star, kind: long}
+      - {name: v, kind: double}
+      - {name: name, kind: text}
+"""
+
+Row = dict[str, Any]
+
+NAMES = [
+    None, "", " ", "MUSE", "muse", "MUSE ", "Isaac", "o'neill", "a_b", "a%b", "a\\b", "%", "_", "100%",
+    "x\ny", "é", "É", "e\u0301", "Σίσυφος", "🔭", "日本", "--", "NULL", "7", "-7", "1.5", "2024-01-01",
+]  # fmt: skip
+
+INTS = [None, 0, 1, -1, 2, 3, 7, -7, 5, 10, 100, -100, 2**31 - 1, -(2**31)]
+
+SHORTS = [None, 0, 1, -1, 2, 7, 300, 2**15 - 1, -(2**15)]
+
+LONGS = [
+    None,
+    0,
+    1,
+    -1,
+    2**53,
+    2**53 + 1,
+    -(2**53) - 1,
+    2**62,
+    2**62 + 1,
+    -(2**62),
+    2**63 - 1,
+    1 - 2**63,
+    -(2**63),
+]
+
+DOUBLES = [None, 0.0, 0.125, -0.125, 0.5, 1.0, 1.5, -1.5, 2.5, -2.5, 7.0, 3.75, 100.25, -64.0]
+
+WILD = [None, 0.0, -0.0, 1e-300, 1e300, -1e300, 1.7976931348623157e308, 5e-324, 0.1, 1 / 3, -2.0, 1e15 + 0.5]
+
+FLOATS = [None, *(float(np.float32(value)) for value in (0.0, 0.1, -0.1, 1 / 3, 1.5, 16777217.0, 1e30, 2.0))]
+
+MOMENTS = [
+    None, 0, -1, 1, 1704067200000000, 1704067200000001, 1714521600000000, 1704067199999999, -86400000000,
+    1709208000500000, 4102444800000000, 951782400000000,
+]  # fmt: skip
+
+RAS = [0.0, 359.9999999999, 1e-10, 180.0, 90.0, 270.0, 359.5, 0.5, 120.25, 45.0]
+
+DECS = [0.0, 90.0, -90.0, 89.9999999, -89.9999999, 89.5, -89.5, 45.0, -30.25, 1e-10]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A region as text and as geometry."""
+
+    text: str
+    shape: sky_oracle.Shape
+
+
+def place(rng: np.random.Generator) -> tuple[float, float]:
+    """Draw a position, often a special one."""
+    ra = float(rng.choice(RAS)) if rng.random() < 0.5 else float(rng.uniform(0, 360))
+    dec = float(rng.choice(DECS)) if rng.random() < 0.4 else math.degrees(math.asin(rng.uniform(-1, 1)))
+    return ra, dec
+
+
+def corners(ra: float, dec: float, ways: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return places at angles (from north through east) and distances from a centre, in degrees."""
+    lon, lat = math.radians(ra), math.radians(dec)
+    x, y, z = sky_oracle.vector(ra, dec)
+    north = (-math.sin(lat) * math.cos(lon), -math.sin(lat) * math.sin(lon), math.cos(lat))
+    east = (-math.sin(lon), math.cos(lon))
+    found = []
+    for towards, far in ways:
+        d, a = math.radians(far), math.radians(towards)
+        n, e = math.sin(d) * math.cos(a), math.sin(d) * math.sin(a)
+        px = math.cos(d) * x + n * north[0] + e * east[0]
+        py = math.cos(d) * y + n * north[1] + e * east[1]
+        pz = math.cos(d) * z + n * north[2]
+        place_ra = math.degrees(math.atan2(py, px)) % 360.0
+        found.append((place_ra % 360.0, math.degrees(math.atan2(pz, math.hypot(px, py)))))
+    return found
+
+
+def spread(rng: np.random.Generator) -> float:
+    return float(10 ** rng.uniform(-6, 1.9))
+
+
+def star_shaped(rng: np.random.Generator, ra: float, dec: float) -> list[tuple[float, float]]:
+    """Draw a polygon around a centre, wound as DALI asks."""
+    count, far = int(rng.integers(3, 8)), min(spread(rng), 80.0)
+    turn = rng.uniform(0, 360)
+    ways = [(turn + 360.0 * i / count, far * rng.uniform(0.4, 1.0)) for i in range(count)]
+    return corners(ra, dec, ways)
+
+
+def spelled(numbers: list[tuple[float, float]]) -> str:
+    return " ".join(f"{ra!r} {dec!r}" for ra, dec in numbers)
+
+
+def footprint(rng: np.random.Generator, ra: float, dec: float) -> Drawn | None:
+    """Draw a footprint of any kind near a position."""
+    kind, frame = rng.random(), str(rng.choice(["ICRS ", "ICRS GEOCENTER ", "J2000 ", ""]))
+    if kind < 0.1:
+        return None
+    if kind < 0.18:
+        return Drawn(f"POSITION {frame}{ra!r} {dec!r}", sky_oracle.cap(ra, dec))
+    if kind < 0.4:
+        far = float(rng.choice([0.0, 1e-9, 90.0, 179.5, 180.0])) if rng.random() < 0.2 else spread(rng)
+        return Drawn(f"Circle {frame}{ra!r} {dec!r} {far!r}", sky_oracle.cap(ra, dec, far))
+    if kind < 0.5:
+        other = ((ra + 9) % 360, dec * 0.9)
+        first, second = star_shaped(rng, ra, dec), spread(rng)
+        text = f"UNION {frame}(POLYGON {spelled(first)} CIRCLE {other[0]!r} {other[1]!r} {second!r})"
+        shape = sky_oracle.Several((sky_oracle.delivered(first), sky_oracle.cap(*other, second)))
+        return Drawn(text, shape)
+    found = star_shaped(rng, ra, dec)
+    if rng.random() < 0.4:
+        found.reverse()
+    closing = found[:1] if rng.random() < 0.2 else []
+    return Drawn(f"POLYGON {frame}{spelled(found + closing)}", sky_oracle.delivered(found))
+
+
+def make_rows(seed: int = 7) -> dict[str, list[Row]]:
+    """Make the rows; ``footprint`` holds what was drawn, not its text."""
+    rng = np.random.default_rng(seed)
+
+    def one_of(values: list[Any]) -> Any:
+        return values[int(rng.integers(len(values)))]
+
+    obs = []
+    for i in range(300):
+        ra, dec = place(rng)
+        here = rng.random() > 0.08
+        obs.append(
+            {
+                "id": f"ID.{i:03d}",
+                "ra": ra if here else None,
+                "dec": dec if here else None,
+                "footprint": footprint(rng, ra, dec),
+                "name": one_of(NAMES),
+                "n": one_of(INTS),
+                "s": one_of(SHORTS),
+                "big": one_of(LONGS),
+                "x": one_of(DOUBLES),
+                "w": one_of(WILD),
+                "f": one_of(FLOATS),
+                "taken": one_of(MOMENTS),
+                "flag": one_of([None, True, False]),
+            }
+        )
+    stars = []
+    for i in range(40):
+        beside = obs[i * 5]
+        ra, dec = (beside["ra"], beside["dec"]) if i % 3 else place(rng)
+        if ra is not None and i % 3 == 1:
+            ((ra, dec),) = corners(ra, dec, [(rng.uniform(0, 360), spread(rng))])
+        radius = one_of([None, 0.0, 0.125, 1.5, 40.0, 180.0])
+        stars.append(
+            {"star": i, "ra": ra, "dec": dec, "radius": radius, "name": one_of(NAMES), "n": one_of(INTS)}
+        )
+    marks = [
+        {
+            "id": f"ID.{i * 7 % 320:03d}",
+            "k": i % 5,
+            "star": one_of([None, *range(0, 45, 3)]),
+            "v": one_of(DOUBLES),
+        }
+        | {"name": one_of(NAMES)}
+        for i in range(60)
+    ]
+    unique = {(mark["id"], mark["k"]): mark for mark in marks}
+    return {"lab.obs": obs, "lab.stars": stars, "lab.marks": list(unique.values())}
+
+
+def declared() -> schemas.Schemas:
+    return schemas.Schemas([schemas.parse_schema(SCHEMA)])
+
+
+def as_arrow(table: schemas.Table, rows: list[Row]) -> pa.Table:
+    """Return rows as the indexer hands them to the lake."""
+
+    def stored(value: Any) -> Any:
+        return value.text if isinstance(value, Drawn) else value
+
+    made = pa.table(
+        {
+            column.name: pa.array([stored(row[column.name]) for row in rows], arrow_type(column))
+            for column in table.columns
+        }
+    )
+    return with_spherical_columns(table, made, Problems())
+
+
+class State:
+    """A lake and an index over it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lake = Lake(folder / "lake", declared())
+        self._folder = folder / "index"
+        self._index: DuckIndex | None = None
+
+    def put(self, name: str, rows: list[Row], *, known: bool = False) -> None:
+        table = self.lake.schemas().table(name)
+        with self.lake.writer("test") as writer:
+            (writer.replace if known else writer.append)(name, as_arrow(table, rows))
+            writer.commit()
+
+    def delete(self, name: str, rows: list[Row]) -> None:
+        with self.lake.writer("test") as writer:
+            writer.delete(name, as_arrow(self.lake.schemas().table(name), rows))
+            writer.commit()
+
+    def fold(self) -> None:
+        follower = Follower(self.lake, self._folder)
+        try:
+            follower.rebuild()
+        finally:
+            follower.close()
+
+    @property
+    def index(self) -> DuckIndex:
+        if self._index is None:
+            self._index = DuckIndex(self.lake, self._folder, Site("onedfs.example", "http://x"), poll=None)
+        return self._index
+
+    def close(self) -> None:
+        if self._index is not None:
+            self._index.close()
+
+
+def build_states(folder: Path, rows: dict[str, list[Row]]) -> dict[str, State]:
+    """Bring the same rows into the generation, into the delta, and into both with a past."""
+    states = {name: State(folder / name) for name in ("generation", "delta", "mixed")}
+    states["delta"].fold()
+    for name, listed in rows.items():
+        states["generation"].put(name, listed)
+        states["delta"].put(name, listed)
+    states["generation"].fold()
+    _live(states["mixed"], rows)
+    return states
+
+
+def _live(state: State, rows: dict[str, list[Row]]) -> None:
+    """Append, replace and delete, before and after the generation was written.
+
+    Of each table, half of the rows come before it, some of them wrong; others come only to go.
+    """
+    for name, listed in rows.items():
+        half = len(listed) // 2
+        wrong = [_another(row, listed[0]) for row in listed[1:half:2]]
+        state.put(name, [*listed[:half:2], *wrong, *_passing(listed)[::2]])
+    state.fold()
+    for name, listed in rows.items():
+        half = len(listed) // 2
+        passing, late = _passing(listed), listed[half + 1 :: 2]
+        state.put(name, [*listed[half::2], *passing[1::2]])
+        state.put(name, listed[1:half:2], known=True)
+        state.put(name, [_another(row, listed[0]) for row in late])
+        state.put(name, late, known=True)
+        state.delete(name, passing)
+
+
+def _passing(rows: list[Row]) -> list[Row]:
+    key = "id" if "id" in rows[0] else "star"
+    return [row | {key: f"GONE.{i}" if key == "id" else 1000 + i} for i, row in enumerate(rows[::4])]
+
+
+def _another(row: Row, donor: Row) -> Row:
+    """Return a row of the same key with another's values."""
+    return donor | {name: row[name] for name in ("id", "star", "k") if name in row}
