@@ -169,22 +169,29 @@ class _IndexedColumns:
             yield batch
 
     def write(self, stem: Path, sequence: IntArray, cells: IntArray) -> None:
-        """Write the indexes of rows that now stand in the order ``sequence``."""
+        """Write the indexes of rows that now stand in the order ``sequence``; once."""
         if self.table.position is not None:
             ra, dec = np.concatenate(self.positions, axis=1)[:, sequence] if self.count else np.empty((2, 0))
+            self.positions.clear()
             PositionIndex(np.asarray(cells, np.int64), ra, dec).save(stem)
         if self.table.region is not None:
-            joined(self.shapes).reordered(sequence).save(stem)
-            lists = pa.list_(pa.int64())
-            cover = CoverIndex.from_lists(
-                pa.chunked_array(self.inner, lists), pa.chunked_array(self.border, lists)
-            )
-            place = np.empty(self.count, np.int64)
-            place[sequence] = np.arange(self.count)
-            cover.renumbered(place).save(stem)
+            shapes = joined(self.shapes)
+            self.shapes.clear()
+            shapes.reordered(sequence).save(stem)
+            del shapes
+            self._cover(sequence).save(stem)
         for name in self.stored.texts:
-            found = np.concatenate(self.texts.get(name) or [np.empty(0, np.uint64)])
+            found = np.concatenate(self.texts.pop(name, []) or [np.empty(0, np.uint64)])
             TextIndex.build(found[sequence]).save(stem, self.stored.by_name[name].stored_as)
+
+    def _cover(self, sequence: IntArray) -> CoverIndex:
+        lists = pa.list_(pa.int64())
+        inner, border = pa.chunked_array(self.inner, lists), pa.chunked_array(self.border, lists)
+        self.inner.clear()
+        self.border.clear()
+        place = np.empty(self.count, np.int64)
+        place[sequence] = np.arange(self.count)
+        return CoverIndex.from_lists(inner, border).renumbered(place)
 
 
 def as_floats(column: pa.Array) -> NDArray[np.float64]:

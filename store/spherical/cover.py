@@ -34,9 +34,12 @@ class CoverIndex:
     def build(cls, lo: IntArray, hi: IntArray, row: IntArray, inner: BoolArray) -> CoverIndex:
         """Sort ranges into an index."""
         level = _levels(hi - lo)
-        order = np.lexsort((lo, level))
         counts = np.bincount(level, minlength=LEVELS)
         starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        order = np.empty(len(lo), np.int64)
+        for number in np.flatnonzero(counts).tolist():
+            own = np.flatnonzero(level == number)
+            order[starts[number] : starts[number + 1]] = own[np.argsort(lo[own], kind="stable")]
         return cls(starts, lo[order], hi[order], row[order], inner[order])
 
     @classmethod
@@ -106,10 +109,10 @@ def load_array(path: str) -> NDArray[Any]:
     return np.asarray(np.load(path, mmap_mode="r"))
 
 
-def _levels(sizes: IntArray) -> IntArray:
+def _levels(sizes: IntArray) -> NDArray[np.uint8]:
     """Return the least level with ``size <= 4**level``."""
     bits = np.frexp(np.maximum(sizes - 1, 0).astype(np.float64))[1]
-    return np.asarray(np.clip((bits + 1) // 2, 0, LEVELS - 1), dtype=np.int64)
+    return np.asarray(np.clip((bits + 1) // 2, 0, LEVELS - 1), dtype=np.uint8)
 
 
 def _flatten(lists: pa.ChunkedArray) -> tuple[IntArray, IntArray, IntArray]:
