@@ -35,7 +35,10 @@ def product_type(headers: FileHeaders, seen: ImageFootprint, spectral: Spectral 
     axis without sky a spectrum. An array of pixels without coordinates may be anything.
     """
     if seen.region is not None:
-        return "cube" if spectral is not None and spectral.axis.em_xel > 1 else "image"
+        if spectral is None or spectral.axis.em_xel <= 1:
+            return "image"
+        # A slit with a full set of axes has one pixel along one of those of the sky.
+        return "cube" if seen.pixels is not None and min(seen.pixels) > 1 else "spectrum"
     if spectral is not None and spectral.axis.em_xel > 1:
         return "spectrum"
     said = headers.text("HDUCLAS1")

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from instruments.errors import MappingRefused
 from instruments.headers import FileHeaders
+from instruments.moments import start_time
 from sky.times import TimeError, parse_mjd
 
 _ARCHIVE_NAME = re.compile(
@@ -25,11 +26,21 @@ _PRODUCT_KEYS = (
     "DATAMD5",
     "IRAF-TLM",
     "CCDPROC",
+    "IMCMB001",
+    "NCOMBINE",
+    "ZEROCOR",
+    "DARKCOR",
+    "FLATCOR",
+    "PROV1",
+    "ASTIRMS1",
 )
 """Keywords that pipelines and reduction software leave behind, and raw frames never have."""
 
 _REDUCTION_SOFTWARE = ("MIDAS", "IRAF", "IDL")
 """Words in ORIGIN, or in the comment of SIMPLE, of files that reduction software wrote."""
+
+_NO_DETECTORS = frozenset({8, 64, -64})
+"""BITPIX of primary images that no detector delivers."""
 
 _DAY = 1.0
 """Days by which the name of a raw frame may differ from its date."""
@@ -58,9 +69,9 @@ def stem(file_name: str) -> str:
 def is_processed(headers: FileHeaders) -> bool:
     """Tell whether software has made this file from another, so that it is no raw frame.
 
-    Besides the keywords of pipelines counts what MIDAS, IRAF and IDL leave in files they wrote, and an
-    8-bit primary image: no detector of the observatory delivers one, but masks are kept that way with
-    the header of the frame they belong to.
+    Besides the keywords of pipelines counts what MIDAS, IRAF and IDL leave in files they wrote, and a
+    primary image of bytes or of 64-bit numbers: no detector of the observatory delivers one, but masks and
+    results of computing are kept that way with the header of the frame they belong to.
     """
     return headers.remember("is processed", _is_processed)
 
@@ -72,7 +83,21 @@ def _is_processed(headers: FileHeaders) -> bool:
     written_by = headers.primary.comment("SIMPLE").upper()
     if any(word in origin or f"WRITTEN BY {word}" in written_by for word in _REDUCTION_SOFTWARE):
         return True
-    return bool(headers.hdus) and headers.hdus[0].is_image and headers.hdus[0].integer("BITPIX") == 8
+    first = headers.hdus[0] if headers.hdus else None
+    return first is not None and first.is_image and first.integer("BITPIX") in _NO_DETECTORS
+
+
+def is_raw_frame(headers: FileHeaders, own_id: str | None) -> bool:
+    """Tell whether a file is a raw frame of the observatory.
+
+    It has its ARCFILE as id, or says what it was taken for (DPR CATG) and when: the archive adds ARCFILE,
+    so a frame that comes from the telescope has none yet.
+    """
+    if is_processed(headers):
+        return False
+    return own_id is not None or (
+        headers.text("ESO DPR CATG") is not None and start_time(headers) is not None
+    )
 
 
 def dp_id(headers: FileHeaders) -> str | None:

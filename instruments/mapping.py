@@ -92,7 +92,7 @@ class Packages:
         own_id = identity.dp_id(headers)
         observation = self._observation(package, headers, collection, own_id)
         rows: dict[str, list[Row]] = {OBSERVATIONS: [observation]}
-        if own_id is not None and not identity.is_processed(headers):
+        if identity.is_raw_frame(headers, own_id):
             rows[RAW_FRAMES] = [self._raw_frame(package, headers, observation)]
         sources = [self._checked(PROVENANCE, row, headers) for row in provenance_rows(headers)]
         if sources:

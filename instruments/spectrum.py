@@ -12,7 +12,18 @@ from sky.regions import RegionError
 _MIDAS_CTYPE = re.compile(r"(?:WAVELENGTH|LAMBDA)\s*[\[(]\s*(?P<unit>\w+)\s*[\])]\s*\Z", re.IGNORECASE)
 _IRAF_AXIS = re.compile(r"label=\"?wavelength\"?\s+units=(?P<unit>\w+)", re.IGNORECASE)
 _IRAF_LINEAR = re.compile(r"wtype=linear\b", re.IGNORECASE)
-_LABELS = {"WAVE": "em.wl", "AWAV": "em.wl", "FREQ": "em.freq", "ENER": "em.energy", "WAVN": "em.wavenumber"}
+_LABELS = {
+    "WAVE": "em.wl",
+    "AWAV": "em.wl",
+    "FREQ": "em.freq",
+    "ENER": "em.energy",
+    "WAVN": "em.wavenumber",
+    "VRAD": "spect.dopplerVeloc.radio",
+    "VOPT": "spect.dopplerVeloc.opt",
+    "VELO": "spect.dopplerVeloc",
+    "BETA": "spect.dopplerVeloc",
+    "ZOPT": "src.redshift",
+}
 _UNIT_SPELLINGS = {"a": "Angstrom", "ang": "Angstrom", "angstrom": "Angstrom", "angstroms": "Angstrom"}
 
 
@@ -92,7 +103,7 @@ def axis_cards(hdu: Hdu) -> dict[str, object]:
 
 
 def _axis_number(cards: dict[str, object]) -> int:
-    names = {*_LABELS, "VRAD", "VOPT", "ZOPT", "VELO", "BETA", "LAMB", "FREQ"}
+    names = {*_LABELS, "LAMB"}
     for axis in range(1, 8):
         if str(cards.get(f"CTYPE{axis}", "")).strip().upper()[:4] in names:
             return axis

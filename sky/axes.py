@@ -27,6 +27,9 @@ PLANCK: Final = 6.626_070_15e-34
 _SHORTEST, _LONGEST = 1e-21, 1e7
 """Wavelengths outside are mistakes [m]: from PeV photons to waves longer than the Earth."""
 
+_LONGEST_WITHOUT_UNIT: Final = 0.1
+"""Wavelengths above are mistakes [m] where an axis of wavelengths has no unit: they are Angstrom or nm."""
+
 _STANDARD: Final = frozenset({"WAVE", "AWAV", "FREQ", "ENER", "WAVN", "VRAD", "VOPT", "ZOPT", "VELO", "BETA"})
 _NICKNAMES: Final = {
     "LAMBDA": "WAVE",
@@ -36,6 +39,11 @@ _NICKNAMES: Final = {
     "ENERGY": "ENER",
 }
 _UNITS: Final = {"WAVE": u.m, "AWAV": u.m, "FREQ": u.Hz, "ENER": u.J, "WAVN": 1 / u.m}
+_SPELLED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("angstroms", "a", "ang"), "Angstrom"),
+    **dict.fromkeys(("micron", "microns", "micrometer", "micrometers"), "um"),
+    **dict.fromkeys(("nanometer", "nanometers"), "nm"),
+}
 _BARE: Final = {"m": "WAVE", "Hz": "FREQ", "J": "ENER"}
 
 _STOKES: Final[Mapping[int, str]] = {
@@ -83,6 +91,10 @@ def spectral_range(header: Cards, shape: tuple[int, ...] | None = None) -> Spect
             values = _by_wcslib(cards, axis, edges)
         else:
             values = _linear(cards, axis, kind, edges)
+        if values[0] == values[1]:
+            raise RegionError("wcs", f"the spectral axis {axis} has a step of zero")
+        if kind in {"WAVE", "AWAV"} and not cards.get(f"CUNIT{axis}") and max(values) > _LONGEST_WITHOUT_UNIT:
+            raise RegionError("wcs", f"the spectral axis {axis} has no unit")
         return _checked(_wavelengths(kind, values, cards), count)
     return None
 
@@ -151,12 +163,24 @@ def _kind(header: Cards, axis: int) -> tuple[str | None, str]:
     if name in _NICKNAMES:
         return _NICKNAMES[name], ""
     unit = str(header.get(f"CUNIT{axis}", "")).strip()
-    if name in {"", "LINEAR", "PIXEL", "SPECTRUM"} and unit:
+    if name in {"", "LINEAR", "PIXEL", "SPECTRUM"} and unit and not _other_length(header, axis):
         try:
             return _BARE.get(_unit(unit).decompose().bases[0].name if _is_length(unit) else ""), ""
         except RegionError:
             return None, ""
     return None, ""
+
+
+def _other_length(header: Cards, axis: int) -> bool:
+    """Tell whether a further axis is measured in lengths: then both are places on a detector."""
+    for other in range(1, 8):
+        unit = str(header.get(f"CUNIT{other}", "")).strip()
+        try:
+            if other != axis and unit and _unit(unit).is_equivalent(u.m):
+                return True
+        except RegionError:
+            continue
+    return False
 
 
 def _is_length(text: str) -> bool:
@@ -198,10 +222,13 @@ def _by_wcslib(cards: Header, axis: int, pixels: FloatArray) -> FloatArray:
 
 
 def _unit(text: str) -> u.UnitBase:
-    spelled = {"angstroms": "Angstrom", "a": "Angstrom", "ang": "Angstrom", "microns": "um", "micron": "um"}
-    name = spelled.get(text.strip().lower(), text.strip())
-    with quiet_wcs(f"the unit {text!r} is not known"):
-        return u.Unit(name)
+    name = _SPELLED.get(text.strip().lower(), text.strip())
+    with quiet_wcs("the unit cannot be read"):
+        unit = u.Unit(name, parse_strict="silent")
+    # astropy's own complaint recommends what no author of a header can do.
+    if isinstance(unit, u.UnrecognizedUnit):
+        raise RegionError("wcs", f"the unit {text!r} is not known")
+    return unit
 
 
 def _converted(values: FloatArray, unit: str, wanted: u.UnitBase) -> FloatArray:

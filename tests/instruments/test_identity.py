@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from instruments import FileHeaders, MappingRefused
-from instruments.identity import archive_name, dp_id, is_processed, observation_id, stem
+from instruments.identity import archive_name, dp_id, is_processed, is_raw_frame, observation_id, stem
 
 Make = Callable[..., FileHeaders]
 RAW = {"ARCFILE": "MUSE.2014-12-08T02:48:56.798.fits", "DATE-OBS": "2014-12-08T02:48:56.798"}
@@ -25,6 +25,16 @@ def test_other_names_are_not_archive_names(text: str | None) -> None:
 
 def test_a_raw_frame_is_its_arcfile(make: Make) -> None:
     assert dp_id(make(RAW)) == NAME
+    assert is_raw_frame(make(RAW), NAME)
+
+
+def test_a_frame_from_the_telescope_is_raw_before_it_has_an_arcfile(make: Make) -> None:
+    taken = {"ESO DPR CATG": "SCIENCE", "DATE-OBS": "2014-12-08T02:48:56.798"}
+    assert dp_id(make(taken)) is None
+    assert is_raw_frame(make(taken), None)
+    assert not is_raw_frame(make({**taken, "DATE-OBS": None}), None)
+    assert not is_raw_frame(make({**taken, "ESO PRO CATG": "MASTER_BIAS"}), None)
+    assert not is_raw_frame(make({"DATE-OBS": taken["DATE-OBS"]}), None)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +49,9 @@ def test_a_raw_frame_is_its_arcfile(make: Make) -> None:
         {"IRAF-TLM": "04:27:54 (04/07/2005)"},
         {"SIMPLE": (True, "Written by IDL:  Fri Sep 14 10:37:42 2001")},
         {"BITPIX": 8},
+        {"BITPIX": -64},
+        {"FLATCOR": "Sep 14 flat"},
+        {"IMCMB001": "a.fits"},
     ],
 )
 def test_a_product_never_takes_its_raw_frames_id(sign: dict[str, object], make: Make) -> None:

@@ -54,3 +54,29 @@ def test_a_stokes_axis_gives_the_polarisation_states(make: Make) -> None:
     headers = make({"NAXIS": 3, "NAXIS3": 4, "CTYPE3": "STOKES", "CRVAL3": 1.0, "CRPIX3": 1.0, "CDELT3": 1.0})
     assert polarisation_columns(headers) == {"pol_states": "/I/Q/U/V/", "pol_xel": 4}
     assert polarisation_columns(make({})) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "ucd"),
+    [
+        ("VRAD", "spect.dopplerVeloc.radio"),
+        ("VOPT", "spect.dopplerVeloc.opt"),
+        ("VELO", "spect.dopplerVeloc"),
+    ],
+)
+def test_an_axis_of_velocities_is_labelled_as_one(kind: str, ucd: str, make: Make) -> None:
+    found = spectral(make({**LINE, "CTYPE1": kind, "CUNIT1": "m/s", "RESTFRQ": 1.42e9}))
+    assert (found["em_ucd"], found["em_unit"]) == (ucd, "m/s")
+    assert found["em_min"] == pytest.approx(0.2111, rel=1e-3)
+
+
+def test_a_slit_with_axes_of_the_sky_is_a_spectrum(observe: Callable[..., dict[str, Any]]) -> None:
+    cards = {
+        "NAXIS": 2, "NAXIS1": 500, "NAXIS2": 40, "WCSAXES": 3,
+        "CTYPE1": "WAVE", "CUNIT1": "m", "CRVAL1": 5e-7, "CDELT1": 1e-10, "CRPIX1": 1.0,
+        "CTYPE2": "RA---TAN", "CRVAL2": 10.0, "CDELT2": 1e-3, "CRPIX2": 20.0,
+        "CTYPE3": "DEC--TAN", "CRVAL3": 10.0, "CDELT3": 1e-3, "CRPIX3": 1.0,
+    }  # fmt: skip
+    row = observe(cards)
+    assert (row["dataproduct_type"], row["s_xel1"], row["s_xel2"], row["em_xel"]) == ("spectrum", 40, 1, 500)
+    assert observe({**cards, "NAXIS": 3, "NAXIS3": 2})["dataproduct_type"] == "cube"

@@ -147,3 +147,28 @@ def test_any_header_leads_to_an_answer_or_a_refusal(kind: str, odd: dict[str, An
     for read in (spectral_range, pol_states, time_range):
         with suppress(RegionError):
             read(spectrum(kind, "", 1.0, 1.0) | odd)
+
+
+@pytest.mark.parametrize(
+    ("cards", "word"),
+    [
+        (spectrum("WAVE", "m", 5e-7, 0.0), "step of zero"),
+        (spectrum("WAVE", "", 4000.0, 1.0), "no unit"),
+        (spectrum("AWAV", "furlong", 4000.0, 1.0), "the unit 'furlong' is not known$"),
+    ],
+)
+def test_what_an_axis_cannot_mean_is_said_in_few_words(cards: dict[str, Any], word: str) -> None:
+    with pytest.raises(RegionError, match=word):
+        spectral_range(cards)
+
+
+def test_places_on_a_detector_are_no_wavelengths() -> None:
+    detector = spectrum("LINEAR", "um", 0.0, 15.0)
+    assert spectral_range(detector | {"NAXIS": 2, "NAXIS2": 100, "CTYPE2": "LINEAR", "CUNIT2": "um"}) is None
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("nanometers", 1e-9), ("microns", 1e-6), ("Angstroms", 1e-10)])
+def test_units_in_words_are_understood(unit: str, factor: float) -> None:
+    found = spectral_range(spectrum("WAVE", unit, 500.0, 1.0))
+    assert found is not None
+    assert found.em_min == pytest.approx(499.5 * factor)
