@@ -290,8 +290,11 @@ LANGUAGE_FEATURES: Mapping[str, tuple[str, ...]] = {
     "ivo://ivoa.net/std/TAPRegExt#features-adql-sets": ("UNION", "EXCEPT", "INTERSECT"),
     "ivo://ivoa.net/std/TAPRegExt#features-adql-common-table": ("WITH",),
     "ivo://ivoa.net/std/TAPRegExt#features-adql-type": ("CAST",),
-    "ivo://ivoa.net/std/TAPRegExt#features-adql-conditional": ("COALESCE",),
     "ivo://ivoa.net/std/TAPRegExt#features-adql-unit": ("IN_UNIT",),
     "ivo://ivoa.net/std/TAPRegExt#features-adql-offset": ("OFFSET",),
 }
-"""Optional parts of ADQL 2.1 that are there, by the type that TAPRegExt gives them."""
+"""Optional parts of ADQL 2.1 to advertise, by the type that TAPRegExt gives them.
+
+COALESCE works as well, but the validators in use (STILTS 3.4) take ``features-adql-conditional`` for a
+mistake.
+"""

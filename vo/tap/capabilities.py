@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from query.functions import FUNCTIONS, Feature
+from query.functions import FUNCTIONS, LANGUAGE_FEATURES, Feature
 from schemas import Schemas
 from vo.dali import Fault
 from vo.formats.registry import FORMATS
@@ -12,39 +12,9 @@ from vo.ports import Ports
 from vo.vosi.capabilities import capability, interface
 from vo.xml import Element, child
 
-_REGEXT = "ivo://ivoa.net/std/TAPRegExt"
+_UDFS = "ivo://ivoa.net/std/TAPRegExt#features-udf"
 
 _OBSCORE = "ivoa.ObsCore"
-
-_GEOMETRY = (
-    "AREA",
-    "BOX",
-    "CENTROID",
-    "CIRCLE",
-    "CONTAINS",
-    "COORD1",
-    "COORD2",
-    "COORDSYS",
-    "DISTANCE",
-    "INTERSECTS",
-    "POINT",
-    "POLYGON",
-    "REGION",
-)
-
-_SYNTAX = {
-    "adql-string": ("LOWER", "UPPER", "ILIKE"),
-    "adql-sets": ("UNION", "EXCEPT", "INTERSECT"),
-    "adql-common-table": ("WITH",),
-    "adql-type": ("CAST",),
-    "adql-unit": ("IN_UNIT",),
-    "adql-offset": ("OFFSET",),
-}
-"""Optional parts of ADQL 2.1 by the last part of their identifier.
-
-COALESCE works as well, but the validators in use (STILTS 3.4) take ``features-adql-conditional`` for a
-mistake.
-"""
 
 
 def add_tap(outer: Element, ports: Ports) -> None:
@@ -91,15 +61,14 @@ def _add_language(node: Element) -> None:
     for version in ("2.0", "2.1"):
         child(language, "version", version).set("ivo-id", f"ivo://ivoa.net/std/ADQL#v{version}")
     child(language, "description", "Astronomical Data Query Language")
-    _add_features(language, "adqlgeo", ((name, "") for name in _GEOMETRY))
-    for feature, names in _SYNTAX.items():
+    for feature, names in LANGUAGE_FEATURES.items():
         _add_features(language, feature, ((name, "") for name in names))
     functions = (f for f in FUNCTIONS.values() if f.feature is Feature.UDF)
-    _add_features(language, "udf", ((form, f.description) for f in functions for form in f.forms))
+    _add_features(language, _UDFS, ((form, f.description) for f in functions for form in f.forms))
 
 
-def _add_features(language: Element, name: str, features: Iterable[tuple[str, str]]) -> None:
-    group = child(language, "languageFeatures", type=f"{_REGEXT}#features-{name}")
+def _add_features(language: Element, kind: str, features: Iterable[tuple[str, str]]) -> None:
+    group = child(language, "languageFeatures", type=kind)
     for form, description in features:
         feature = child(group, "feature")
         child(feature, "form", form)
