@@ -17,6 +17,15 @@ PREFIX = "ONEDFS_"
 _AUTHORITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{2,}\Z")
 
 
+AUTHORITY_EXPECTED = "expected a naming authority such as archive.example, without ivo://"
+"""What is said of anything else."""
+
+
+def is_authority(text: str) -> bool:
+    """Whether a text can be an IVOA naming authority (Identifiers 2.0, section 2.3.1)."""
+    return bool(_AUTHORITY.match(text))
+
+
 class SettingsError(Exception):
     """A setting is wrong; the message names it and says what is expected."""
 
@@ -69,8 +78,8 @@ class Settings(BaseSettings):
     @field_validator("authority")
     @classmethod
     def _is_authority(cls, value: str | None) -> str | None:
-        if value is not None and not _AUTHORITY.match(value):
-            raise ValueError("expected a naming authority such as archive.example, without ivo://")
+        if value is not None and not is_authority(value):
+            raise ValueError(AUTHORITY_EXPECTED)
         return value
 
     @field_validator("log_level")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from indexer.tables import TableFile, open_table
 from schemas import Column, Kind, Table, UnknownTableError
 from schemas.arrow import MADE_BY
 from schemas.model import REGULAR_IDENTIFIER
+from schemas.words import RESERVED
 from store.lake import Incompatible, Lake, LakeError
 
 _OURS: Final = frozenset({"ivoa", "dbo", "phase3v2", "archive", "tap_schema", "tap_upload", "_lake"})
@@ -101,6 +103,9 @@ def _checked_name(name: str) -> tuple[str, str]:
     parts = name.split(".")
     if len(parts) != 2 or not all(REGULAR_IDENTIFIER.match(part) for part in parts):
         raise IngestError("name", f"{name} is no name of the form schema.table, of letters, digits and _.")
+    reserved = [part for part in parts if part.upper() in RESERVED]
+    if reserved:
+        raise IngestError("name", f"{reserved[0]} is a reserved word of ADQL; choose another name.")
     if parts[0].lower() in _OURS:
         raise IngestError("name", f"{parts[0]} is one of the archive's own schemas; choose another.")
     return parts[0], parts[1]
@@ -120,8 +125,11 @@ def declare(source: TableFile, schema_name: str, local_name: str) -> tuple[Table
     Raises
     ------
     IngestError
-        When it has no rows or columns of types that cannot be published.
+        When it has no rows, columns of types that cannot be published, or two of one name.
     """
+    twice = [name for name, count in Counter(c.name for c in source.columns).items() if count > 1]
+    if twice:
+        raise IngestError("columns", f"The file has the column {twice[0]} twice.")
     first = next(source.batches(), None)
     if first is None:
         raise IngestError("empty", "The table has no rows.")

@@ -15,6 +15,7 @@ from indexer.columns import SourceColumn
 from indexer.errors import IngestError
 from schemas import Column, Kind
 from schemas.model import REGULAR_IDENTIFIER
+from schemas.words import RESERVED
 
 ROW_ID: Final = "row_id"
 """Key of a catalogue that brings none: the number of the row in its file, from 1."""
@@ -47,13 +48,6 @@ _LAT_NAMES: Final = (
 )
 ID_UCDS: Final = ("meta.id;meta.main", "id_main")
 """What a column is called whose values name the objects."""
-
-_RESERVED: Final = frozenset(
-    {"all", "and", "as", "asc", "between", "by", "case", "date", "desc", "distinct", "exists", "from"}
-    | {"group", "having", "in", "is", "join", "like", "not", "null", "on", "or", "order", "select", "size"}
-    | {"table", "time", "timestamp", "top", "union", "value", "where", "year", "month", "day", "order"}
-)
-"""Words of ADQL that make poor column names; such a column gets a ``_`` at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +96,15 @@ _KINDS: Final = (
 
 
 def regular_names(names: Iterable[str]) -> list[str]:
-    """Return names that ADQL takes without quotes, each once, as like the given ones as can be."""
+    """Return names that ADQL takes without quotes, each once, as like the given ones as can be.
+
+    A reserved word gets a ``_`` at its end.
+    """
     found: list[str] = []
     for name in names:
         plain = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "column"
         plain = plain if REGULAR_IDENTIFIER.match(plain) else f"c_{plain}"
-        plain = f"{plain}_" if plain.lower() in _RESERVED or keyword.iskeyword(plain) else plain
+        plain = f"{plain}_" if plain.upper() in RESERVED or keyword.iskeyword(plain) else plain
         taken = {other.lower() for other in found} | {ROW_ID}
         number = 2
         unique = plain

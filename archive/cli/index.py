@@ -87,10 +87,12 @@ def migrate(
 ) -> None:
     """Bring the database to the present schema, or the archive under another naming authority."""
     from archive import stores
-    from archive.settings import load_settings
+    from archive.settings import AUTHORITY_EXPECTED, is_authority, load_settings
 
     settings = load_settings()
     if authority is not None:
+        if not is_authority(authority):
+            raise typer.BadParameter(AUTHORITY_EXPECTED)
         stores.change_authority(settings, authority)
         say(f"the naming authority is {authority}; restart the servers")
     stores.prepare_database(settings)

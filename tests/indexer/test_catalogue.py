@@ -7,6 +7,8 @@ from typing import Any
 
 import astropy.units as u
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from indexer import IngestError, publish, unpublish
 from indexer.naming import regular_names
 from schemas.model import REGULAR_IDENTIFIER
+from schemas.words import RESERVED
 
 RADIANS = {"ra": {"unit": "rad"}, "dec": {"unit": "rad"}}
 
@@ -108,7 +111,18 @@ def test_rows_with_impossible_positions_are_refused_by_number(archive: Any, tmp_
 
 
 @pytest.mark.parametrize(
-    "name", ["stars", "ivoa.stars", "TAP_SCHEMA.x", "a b.c", "catalogues.1x", "dbo.raw", "a.b.c"]
+    "name",
+    [
+        "stars",
+        "ivoa.stars",
+        "TAP_SCHEMA.x",
+        "a b.c",
+        "catalogues.1x",
+        "dbo.raw",
+        "a.b.c",
+        "a.Table",
+        "union.x",
+    ],
 )
 def test_names_that_are_not_free_are_refused(archive: Any, tmp_path: Path, name: str) -> None:
     written(stars(), tmp_path / "s.vot", "votable")
@@ -124,10 +138,25 @@ def test_which_of_several_tables_must_be_said(archive: Any, objects: Path) -> No
             publish(objects, "catalogues.o", lake=archive.lake, source_table=name)
 
 
-@given(st.lists(st.text(max_size=12), max_size=20))
+@given(st.lists(st.text(max_size=12) | st.sampled_from(sorted(RESERVED)), max_size=20))
 def test_names_become_regular_and_stay_different(names: list[str]) -> None:
     found = regular_names(names)
     assert len(found) == len(names)
     assert all(REGULAR_IDENTIFIER.match(name) for name in found)
     assert len({name.lower() for name in found}) == len(found)
-    assert not any(name.lower() in ("select", "row_id") for name in found)
+    assert not any(name.upper() in RESERVED or name.lower() == "row_id" for name in found)
+
+
+def test_reserved_words_become_names_that_need_no_quotes() -> None:
+    assert regular_names(["level", "Distance", "select", "é"]) == [
+        "level_",
+        "Distance_",
+        "select_",
+        "column_",
+    ]
+
+
+def test_a_file_with_two_columns_of_one_name_is_refused(archive: Any, tmp_path: Path) -> None:
+    pq.write_table(pa.table([[1.0], [2.0]], names=["x", "x"]), tmp_path / "x.parquet")
+    with pytest.raises(IngestError, match="the column x twice"):
+        publish(tmp_path / "x.parquet", "catalogues.x", lake=archive.lake)

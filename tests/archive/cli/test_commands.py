@@ -228,6 +228,7 @@ def test_the_authority_changes_only_on_request(
     refused = run("ingest", files, "--workers", 0)
     assert refused.code == 1
     assert "onedfs migrate --authority new.example" in refused.err
+    assert run("migrate", "--authority", "not one <").code == 2
     assert run("migrate", "--authority", "new.example").code == 0
     assert run("ingest", files, "--workers", 0).code == 0
 
