@@ -18,7 +18,6 @@ CARD: Final = 80
 MAGIC: Final = b"SIMPLE  ="
 """How every FITS file begins."""
 
-_END: Final = b"END" + b" " * (CARD - 3)
 _BITPIX: Final = frozenset({8, 16, 32, 64, -32, -64})
 _STRUCTURE: Final = re.compile(r"(SIMPLE|XTENSION|BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT|GROUPS|ZIMAGE)\Z")
 _KEYWORD: Final = re.compile(rb"[\x20-\xff]{8}\Z")

@@ -9,12 +9,8 @@ from typing import NamedTuple, TypeAlias
 Value: TypeAlias = str | int | float | bool
 """What a card can say; a card that says nothing usable has no value."""
 
-CARD_LENGTH = 80
-"""Characters of a card."""
-
 _COMMENTARY = frozenset({"COMMENT", "HISTORY", "", "CONTINUE"})
 _STRING = re.compile(r"\s*'((?:[^']|'')*)'(.*)", re.DOTALL)
-_OPEN_STRING = re.compile(r"\s*'(.*)", re.DOTALL)
 _INTEGER = re.compile(r"[+-]?\d+\Z")
 _REAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][+-]?\d+)?\Z")
 _UNIT = re.compile(r"\s*\[([^\]]*)\]")

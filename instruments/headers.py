@@ -106,10 +106,6 @@ class Header(Mapping[str, Value]):
         start = _name(prefix) if prefix else ""
         return [name for name in self._where if name.startswith(start)]
 
-    def commentary(self, key: str) -> list[str]:
-        """Return the texts of HISTORY, COMMENT or other cards without a value."""
-        return [self._cards[number][8:].rstrip() for number in self._where.get(_name(key), [])]
-
     def _parsed(self, key: str) -> Parsed:
         name = _name(key)
         known = self._read.get(name)
@@ -159,11 +155,6 @@ class Hdu:
         """Return an integer card; ``default`` when it says something else or nothing."""
         value = self.header.get(key)
         return value if isinstance(value, int) and not isinstance(value, bool) else default
-
-    @property
-    def extname(self) -> str:
-        """EXTNAME in upper case; empty when there is none."""
-        return str(self.header.get("EXTNAME", "")).strip().upper()
 
     @cached_property
     def coordinates(self) -> Mapping[str, Value]:

@@ -40,11 +40,6 @@ def frame_key(name: str | None) -> str:
     return " ".join((name or "").replace("'", " ").replace('"', " ").upper().split())
 
 
-def means_icrs(name: str | None) -> bool:
-    """Tell whether coordinates in this frame can be used as they are; unknown names cannot."""
-    return KNOWN_FRAMES.get(frame_key(name)) == "icrs"
-
-
 def to_icrs(
     lon: ArrayLike,
     lat: ArrayLike,
@@ -107,13 +102,6 @@ def from_icrs(ra: ArrayLike, dec: ArrayLike, frame: str) -> tuple[FloatArray, Fl
     source = SkyCoord(np.where(valid, right, 0.0) * u.deg, np.where(valid, high, 0.0) * u.deg, frame=ICRS())
     moved = source.transform_to(_system(kind, None, None)).spherical
     return np.where(valid, moved.lon.deg % 360.0, np.nan), np.where(valid, moved.lat.deg, np.nan)
-
-
-def galactic_and_ecliptic(ra: ArrayLike, dec: ArrayLike) -> dict[str, FloatArray]:
-    """Compute the columns ``gal_lon``, ``gal_lat``, ``ecl_lon`` and ``ecl_lat`` [deg] from ICRS degrees."""
-    gal_lon, gal_lat = from_icrs(ra, dec, "GALACTIC")
-    ecl_lon, ecl_lat = from_icrs(ra, dec, "ECLIPTIC")
-    return {"gal_lon": gal_lon, "gal_lat": gal_lat, "ecl_lon": ecl_lon, "ecl_lat": ecl_lat}
 
 
 def _system(kind: str, equinox: float | None, epoch: float | None) -> object:

@@ -262,10 +262,6 @@ def _cover(outer: _Shapes, inner: _Shapes) -> BoolArray:
     return _polygon_covers(outer, inner)
 
 
-def _held_by(inner: _Shapes, outer: _Shapes) -> BoolArray:
-    return _cover(outer, inner)
-
-
 def _cap_covers(caps: _Shapes, shapes: _Shapes) -> BoolArray:
     assert shapes.edges is not None  # noqa: S101 - the caller dispatches on it
     opposite = polygons.signed_distances(shapes.edges, -caps.centre[:, None])[:, 0]

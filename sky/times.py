@@ -2,13 +2,10 @@
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 MJD_OF_1970: Final = 40587
-_FIRST, _LAST = -62091.0, 84101.0
-"""MJD of 1800-01-01... and of 2200: dates outside are mistakes, not observations."""
-
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 
 _ISO = re.compile(
@@ -82,13 +79,6 @@ def from_mjd(mjd: float) -> int:
     return _checked(
         (whole - MJD_OF_1970) * MICROSECONDS_PER_DAY + round((mjd - whole) * MICROSECONDS_PER_DAY)
     )
-
-
-def to_iso(microseconds: int, digits: int = 3) -> str:
-    """Write ISO 8601 without zone, as DALI does: ``2013-08-27T01:05:24.327``; digits beyond are cut off."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{moment.microsecond:06d}"[: len(text) + 1 + digits] if digits else text
 
 
 def _from_number(number: float) -> int:

@@ -26,7 +26,7 @@ def check(process: Process, text: str) -> dict[str, Any]:
 
 
 def as_adql(query: tree.Query) -> str | None:
-    """Return a search as ADQL; None when ADQL cannot say it, as with a MOC."""
+    """Return a search as ADQL; None when ADQL has no words for it."""
     try:
         return to_adql(query)
     except ValueError:

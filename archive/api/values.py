@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -11,14 +10,13 @@ import numpy as np
 import schemas
 from query import tree
 from schemas import Kind
+from vo.adql.dates import parse_timestamp
 
 Given: TypeAlias = str | int | float | bool
 """A value as JSON or a query string gives it."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOUNDS = {Kind.SHORT: 2**15, Kind.INT: 2**31, Kind.LONG: 2**63}
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
-_SHORT_FORMS = ("%Y", "%Y-%m")
 
 
 class ValueMismatch(ValueError):  # noqa: N818 - names the condition
@@ -79,21 +77,14 @@ def _real(column: schemas.Column, text: str) -> tree.Literal:
 
 
 def microseconds(text: str, name: str) -> int:
-    """Return a DALI timestamp (its date may be shortened) as microseconds since 1970, UTC."""
-    try:
-        when = _shortened(text.strip())
-    except ValueError:
-        raise ValueMismatch(
-            f"{name} is a time such as 2024-05-17 or 2024-05-17T12:00:00, not {text!r}"
-        ) from None
-    return (when - _EPOCH) // timedelta(microseconds=1)
+    """Return a DALI timestamp (its date may be shortened) as microseconds since 1970, UTC.
 
-
-def _shortened(text: str) -> datetime:
-    for form in _SHORT_FORMS:
-        try:
-            return datetime.strptime(text, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    when = datetime.fromisoformat(text)
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    Raises
+    ------
+    ValueMismatch
+        When the text is none; ``name`` is what the message calls it.
+    """
+    moment = parse_timestamp(text)
+    if moment is None:
+        raise ValueMismatch(f"{name} is a UTC time such as 2024-05-17 or 2024-05-17T12:00:00, not {text!r}")
+    return moment

@@ -31,11 +31,10 @@ def test_long_texts_are_joined() -> None:
     assert header["NAXIS"] == 0
 
 
-def test_comments_units_and_history_can_be_had() -> None:
-    header = Header(["EXPTIME = 4.0 / [s] exposure", "HISTORY flat-fielded", "HISTORY cut"])
+def test_comments_and_units_can_be_had() -> None:
+    header = Header(["EXPTIME = 4.0 / [s] exposure"])
     assert header.comment("EXPTIME") == "[s] exposure"
     assert header.unit("EXPTIME") == "s"
-    assert header.commentary("HISTORY") == ["flat-fielded", "cut"]
 
 
 def test_the_primary_header_speaks_first(make: Callable[..., FileHeaders]) -> None:

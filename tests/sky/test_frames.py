@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sky.frames import from_icrs, galactic_and_ecliptic, means_icrs, to_icrs
+from sky.frames import from_icrs, to_icrs
 from sky.regions import RegionError
 from sky.vectors import separation
 
@@ -16,15 +16,9 @@ lons, lats = st.floats(0.0, 360.0), st.floats(-90.0, 90.0)
 
 @pytest.mark.parametrize("name", ["", None, "''", "ICRS", "icrs", "J2000", "FK5", " fk5 ", "UNKNOWNFRAME"])
 def test_names_that_mean_icrs(name: str | None) -> None:
-    assert means_icrs(name)
     ra, dec = to_icrs([10.0, 370.0], [20.0, -20.0], name)
     assert ra.tolist() == [10.0, 10.0]
     assert dec.tolist() == [20.0, -20.0]
-
-
-@pytest.mark.parametrize("name", ["GALACTIC", "ECLIPTIC", "FK4", "B1950", "AZ_EL", "nonsense"])
-def test_names_that_do_not(name: str) -> None:
-    assert not means_icrs(name)
 
 
 @pytest.mark.parametrize(
@@ -62,10 +56,3 @@ def test_unknown_frames_are_refused_by_name() -> None:
         to_icrs(1.0, 2.0, "AZ_EL")
     with pytest.raises(RegionError, match="AZ_EL"):
         from_icrs(1.0, 2.0, "AZ_EL")
-
-
-def test_galactic_and_ecliptic_columns() -> None:
-    columns = galactic_and_ecliptic([266.40498829, np.nan], [-28.93617776, 0.0])
-    assert columns["gal_lat"][0] == pytest.approx(0.0, abs=1e-6)
-    assert np.isnan([values[1] for values in columns.values()]).all()
-    assert set(columns) == {"gal_lon", "gal_lat", "ecl_lon", "ecl_lat"}
