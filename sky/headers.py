@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 import numpy as np
+from astropy import log
 from astropy.io.fits import Header
 from astropy.wcs import WCS
 
@@ -103,9 +104,20 @@ def build_wcs(cards: Header) -> WCS:
 
 
 @contextmanager
+def _quiet_log() -> Iterator[None]:
+    """Keep astropy from printing what it thinks of a header."""
+    before = log.level
+    log.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+@contextmanager
 def quiet_wcs(trouble: str) -> Iterator[None]:
     """Turn any error of astropy's WCS into a RegionError that starts with ``trouble``."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"), _quiet_log():
         warnings.simplefilter("ignore")
         try:
             yield

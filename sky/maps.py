@@ -23,7 +23,11 @@ _CELLS_ACROSS: Final = 128
 _BOXES: Final = 4096
 _MOST_SPLITS: Final = 5
 _NEAR: Final = 0.75
-"""How far the corners of a box may be from its middle, in sides of a cell."""
+"""How far the corners of a box may be from its middle, in sides of a cell.
+
+No place of a box is then farther than 0.55 rad / 2**order from a sample: a triangle of middle and corners is
+covered by caps of 0.71 of its longest leg. The eight neighbours of a sample's cell reach at least 0.70.
+"""
 
 _EDGE_SPLITS, _BISECTIONS = 3, 16
 _SIDES: Final = ((0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1))

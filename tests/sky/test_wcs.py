@@ -302,6 +302,11 @@ def test_a_distortion_left_out_is_named(more: dict[str, Any]) -> None:
     assert next(iter(more))[:-1] in found.notes[0]
 
 
+def test_nothing_is_printed_about_a_header(capfd: pytest.CaptureFixture[str]) -> None:
+    celestial_footprint([image(A_ORDER=2, B_ORDER=2, A_0_2=2e-3, B_2_0=1e-3)])
+    assert capfd.readouterr() == ("", "")
+
+
 def test_an_equinox_of_0_is_none() -> None:
     assert celestial_footprint([image(EQUINOX=0.0)]) == celestial_footprint([image()])
 
