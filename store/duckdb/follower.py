@@ -54,7 +54,7 @@ class Follower:
         *,
         policy: Policy | None = None,
         threads: int = 2,
-        memory_limit: str = "2GB",
+        memory_limit: str = "1GB",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lake = lake

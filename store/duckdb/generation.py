@@ -40,7 +40,7 @@ class Source(Protocol):
 
 
 def build_generation(
-    source: Source, version: int, folder: Path, *, threads: int = 2, memory_limit: str = "2GB"
+    source: Source, version: int, folder: Path, *, threads: int = 2, memory_limit: str = "1GB"
 ) -> Path:
     """Write the generation of a version below the index folder and return its own folder.
 
