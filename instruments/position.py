@@ -16,6 +16,9 @@ from sky.vectors import FloatArray, positions, unit_vectors
 from sky.wcs import ImageFootprint, celestial_footprint
 
 _SEXAGESIMAL = re.compile(r"\s*([+-]?)(\d{1,3})[:\s]+(\d{1,2})(?:[:\s]+(\d{1,2}(?:\.\d*)?))?\s*\Z")
+_HOURS_AGREE = 0.02
+"""Hours by which sidereal time, hour angle and right ascension may disagree: a minute of exposure."""
+
 _ICRS_NAMES = frozenset({"", "ICRS", "FK5", "GAPPT", "FK5 J2000", "J2000"})
 
 
@@ -129,7 +132,27 @@ def _angle(headers: FileHeaders, key: str, *, hours: bool) -> float | None:
     if number is None:
         headers.warn(f"{key} {said!r} is not an angle")
         return None
+    if hours and _is_in_hours(headers, number):
+        return number * 15.0
     return number * _factor(headers, key)
+
+
+def _is_in_hours(headers: FileHeaders, ra: float) -> bool:
+    """Tell whether sidereal time less hour angle is a right ascension in hours, and not one in degrees.
+
+    Some telescopes write hours without a word. The sidereal time is in hours or seconds; the sign of the
+    hour angle is not the same everywhere.
+    """
+    sidereal, angle = headers.number("ST", "LST"), headers.number("HA")
+    if sidereal is None or angle is None or not 0.0 <= ra < 24.0:
+        return False
+    sidereal = sidereal / 3600.0 if sidereal >= 24.0 else sidereal
+    return _hours_apart(sidereal, ra, angle) < _HOURS_AGREE < _hours_apart(sidereal, ra / 15.0, angle)
+
+
+def _hours_apart(sidereal: float, ra: float, angle: float) -> float:
+    east = abs((sidereal - ra + 12.0) % 24.0 - 12.0)
+    return abs(east - abs(angle))
 
 
 def _sexagesimal(headers: FileHeaders, key: str, found: re.Match[str], factor: float) -> float | None:

@@ -142,3 +142,18 @@ def test_other_frames_agree_with_astropy(ra: float, dec: float) -> None:
     ecliptic = true.barycentricmeanecliptic
     there = SkyCoord(lon * u.deg, lat * u.deg, frame="barycentricmeanecliptic")
     assert ecliptic.separation(there) < 1 * u.mas
+
+
+@pytest.mark.parametrize("sidereal", [18.2173, 65582.4])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_sidereal_time_and_hour_angle_tell_hours_from_degrees(
+    sidereal: float, sign: float, make: Make
+) -> None:
+    cards = {"RA": 19.07489, "DEC": -37.276, "HA": sign * 0.85756, "ST": sidereal}
+    here = pointing(make(cards))
+    assert here is not None
+    assert here.ra == pytest.approx(286.12335)
+    for unclear in ({"HA": None}, {"ST": None}, {"HA": 3.0}, {"HA": 18.2173 - 19.07489 / 15.0}):
+        here = pointing(make({**cards, **unclear}))
+        assert here is not None
+        assert here.ra == pytest.approx(19.07489)
