@@ -17,7 +17,7 @@ from indexer.discovery import Found
 from indexer.errors import FileRefused
 from indexer.holdings import Incoming, location_of
 from indexer.reader import ReadFile
-from indexer.settle import ALIASES, FILES, Claim, Decision, OnRecord, decide
+from indexer.settle import ALIASES, FILES, RELEASES, Claim, Decision, OnRecord, decide
 from indexer.spherical import with_spherical_columns
 from indexer.summary import Outcome
 from schemas import Schemas, Table
@@ -186,7 +186,8 @@ def _copies(batch: Batch, decisions: Sequence[Decision]) -> dict[str, Path]:
 
 def _write(writer: Writer, batch: Batch, claims: Sequence[Claim], decisions: Sequence[Decision]) -> None:
     """Write details first, ``archive.files`` last."""
-    _Details(writer, batch, decisions).write()
+    details = _Details(writer, batch, decisions)
+    details.write()
     aliases = [decision.alias for decision in decisions if decision.alias is not None]
     stale = [claims[i].place for i, decision in enumerate(decisions) if decision.stale_alias]
     if stale:
@@ -194,7 +195,7 @@ def _write(writer: Writer, batch: Batch, claims: Sequence[Claim], decisions: Seq
         writer.delete(ALIASES, pa.table({"collection": list(collections), "path": list(paths)}))
     _put(writer, ALIASES, aliases)
     fresh = [
-        _file_row(taken, claim, decision)
+        _file_row(taken, claim, decision, details.held)
         for taken, claim, decision in zip(batch.files, claims, decisions, strict=True)
         if decision.outcome in (Outcome.ACCEPTED, Outcome.REPLACED)
     ]
@@ -215,7 +216,8 @@ def _table(writer: Writer, name: str, rows: Sequence[Mapping[str, Any]]) -> pa.T
     return pa.Table.from_pylist(list(rows), schema=arrow_schema(writer.schemas.table(name).columns))
 
 
-def _file_row(taken: Taken, claim: Claim, decision: Decision) -> dict[str, Any]:
+def _file_row(taken: Taken, claim: Claim, decision: Decision, held: Mapping[str, datetime]) -> dict[str, Any]:
+    dates = (taken.read.release_date, held.get(decision.dp_id))
     return {
         "dp_id": decision.dp_id,
         "revision": decision.revision,
@@ -228,7 +230,7 @@ def _file_row(taken: Taken, claim: Claim, decision: Decision) -> dict[str, Any]:
         "checksum": claim.checksum,
         "content_type": taken.read.content_type,
         "file_name": taken.found.path.name,
-        "release_date": taken.read.release_date,
+        "release_date": max((date for date in dates if date is not None), default=None),
         "withdrawn": None,
     }
 
@@ -248,6 +250,14 @@ class _Details:
         self._written = np.zeros(len(decisions), np.bool_)
         self._written[list(last.values())] = True
         self._replaced = [dp_id for dp_id, i in last.items() if decisions[i].outcome is Outcome.REPLACED]
+        self.held = self._release_dates()
+
+    def _release_dates(self) -> dict[str, datetime]:
+        """Look up when the replaced files become public; new content must not become so any earlier."""
+        if not self._replaced:
+            return {}
+        rows = self._writer.lookup(FILES, "dp_id", self._replaced, ["release_date"]).to_pylist()
+        return {row["dp_id"]: row["release_date"] for row in rows if row["release_date"] is not None}
 
     def write(self) -> None:
         """Append rows of new files; take back the old rows of replaced ones first."""
@@ -272,4 +282,10 @@ class _Details:
         rows = rows.drop_columns([_NUMBER]).append_column("dp_id", pc.take(self._ids, numbers))
         if "revision" in table.by_name:
             rows = rows.append_column("revision", pc.take(self._revisions, numbers))
-        return rows
+        return self._held_back(rows, RELEASES[table.name]) if table.name in RELEASES else rows
+
+    def _held_back(self, rows: pa.Table, column: str) -> pa.Table:
+        place = rows.column_names.index(column)
+        dates = [self.held.get(dp_id) for dp_id in rows["dp_id"].to_pylist()]
+        later = pc.max_element_wise(rows[column], pa.array(dates, rows[column].type))
+        return rows.set_column(place, column, later)

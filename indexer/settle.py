@@ -21,6 +21,9 @@ FILES: Final = "archive.files"
 ALIASES: Final = "archive.aliases"
 OBSERVATIONS: Final = "ivoa.ObsCore"
 
+RELEASES: Final = {OBSERVATIONS: "obs_release_date", "dbo.raw": "release_date", FILES: "release_date"}
+"""The column of each table that says when a file becomes public."""
+
 Place: TypeAlias = tuple[str, str]
 """Collection and path below the ingest root."""
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from indexer.errors import IngestError
-from indexer.settle import FILES
+from indexer.settle import FILES, RELEASES
 from schemas import Table
 from schemas.arrow import BATCH
 from store.lake import Lake, LakeError, Writer
@@ -19,7 +19,6 @@ from store.lake import Lake, LakeError, Writer
 _SEARCHED: Final = ("ivoa.ObsCore", "dbo.raw", "phase3v2.provenance", "phase3v2.files")
 """Tables that a withdrawn file has no rows in."""
 
-_RELEASES: Final = {"ivoa.ObsCore": "obs_release_date", "dbo.raw": "release_date", FILES: "release_date"}
 _CHANGED: Final = "last_mod_date"
 
 
@@ -76,14 +75,14 @@ def set_release(ids: Iterable[str], when: datetime | None, *, lake: Lake) -> Cha
     wanted = tuple(dict.fromkeys(ids))
     try:
         with lake.writer("set-release") as writer:
-            found = {name: _rows(lake, writer, name, wanted) for name in _RELEASES}
+            found = {name: _rows(lake, writer, name, wanted) for name in RELEASES}
             states: dict[str, Any] = {}
             for name, rows in found.items():
-                dates = rows[_RELEASES[name]].to_pylist()
+                dates = rows[RELEASES[name]].to_pylist()
                 states |= dict(zip(rows["dp_id"].to_pylist(), dates, strict=True))
             chosen = [dp_id for dp_id in wanted if dp_id in states and states[dp_id] != moment]
             for name, rows in found.items():
-                _set(writer, name, _only(rows, chosen), _RELEASES[name], moment)
+                _set(writer, name, _only(rows, chosen), RELEASES[name], moment)
             version = writer.commit({"changed": len(chosen)})
     except LakeError as error:
         raise IngestError("lake", f"The lake cannot be written: {error}") from error

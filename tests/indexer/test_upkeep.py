@@ -58,3 +58,15 @@ def test_release_dates_change_in_all_tables(archive: Any, two: list[str], when: 
     assert set_release([two[0]], when, lake=archive.lake).unchanged == (two[0],)
     assert set_release([two[0]], None, lake=archive.lake).changed == (two[0],)
     assert [row["release_date"] for row in archive.rows("archive.files")] == [None, None]
+
+
+def test_new_content_becomes_public_no_earlier_than_the_old(
+    archive: Any, two: list[str], night: Path, made: Any
+) -> None:
+    set_release([two[0]], NAIVE, lake=archive.lake)
+    for name in ("a", "b"):
+        (night / f"{name}.fits").write_bytes(made.sky_image(OBJECT=f"new {name}", REL_DATE="2001-01-01"))
+    assert archive.ingest(night).replaced == 2
+    dates = {row["dp_id"]: row["obs_release_date"] for row in archive.rows("ivoa.obscore")}
+    assert dates == {two[0]: NAIVE, two[1]: datetime(2001, 1, 1)}  # noqa: DTZ001 - as above
+    assert {r["dp_id"]: r["release_date"] for r in archive.rows("archive.files")} == dates
