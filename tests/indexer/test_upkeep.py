@@ -65,7 +65,8 @@ def test_new_content_becomes_public_no_earlier_than_the_old(
 ) -> None:
     set_release([two[0]], NAIVE, lake=archive.lake)
     for name in ("a", "b"):
-        (night / f"{name}.fits").write_bytes(made.sky_image(OBJECT=f"new {name}", REL_DATE="2001-01-01"))
+        content = made.sky_image(OBJECT=f"new {name}", REL_DATE="2001-01-01")
+        (night / f"{name}.fits").write_bytes(content.replace(b"REL DATE", b"REL_DATE"))
     assert archive.ingest(night).replaced == 2
     dates = {row["dp_id"]: row["obs_release_date"] for row in archive.rows("ivoa.obscore")}
     assert dates == {two[0]: NAIVE, two[1]: datetime(2001, 1, 1)}  # noqa: DTZ001 - as above
