@@ -38,7 +38,7 @@ test: .venv/dev
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
 bench: .venv/dev
-	$(BIN)/python -m bench --rows $(ROWS)
+	$(BIN)/python -m bench --rows $(ROWS) $(if $(PEER),--peer $(PEER))
 
 LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header
 

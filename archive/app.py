@@ -43,7 +43,7 @@ def create_app(process: Process) -> ASGIApp:
 
     app = FastAPI(
         title=process.settings.title,
-        description="The JSON API of the archive; the VO services stand beside it under /tap and /scs.",
+        description=f"The JSON API of the archive; beside it stand {', '.join(p.path for p in PROTOCOLS)}.",
         version="1",
         openapi_url="/api/v1/openapi.json",
         docs_url=None,

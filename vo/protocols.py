@@ -14,16 +14,20 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
     """One protocol: its name, the path it is below, its standard's identifier, and its routes.
 
-    ``example`` is a path below ``path`` and parameters that any archive with observations answers.
+    ``use`` says in a line what it is for. ``entry`` is what clients are given below ``path``, when not the
+    path itself. ``example`` is a path below ``path`` and parameters that any archive with observations
+    answers.
     """
 
     name: str
     title: str
+    use: str
     path: str
+    entry: str = ""
     standard_id: str
     build: Callable[[Ports, str], APIRouter]
     example: tuple[str, dict[str, str]]
@@ -34,21 +38,24 @@ class Protocol:
 
 
 TAP = Protocol(
-    "tap",
-    "Table Access Protocol 1.1",
-    "/tap",
-    "ivo://ivoa.net/std/TAP",
-    tap.build_router,
-    ("/sync", {"LANG": "ADQL", "QUERY": "SELECT TOP 5 * FROM ivoa.ObsCore"}),
+    name="tap",
+    title="Table Access Protocol 1.1",
+    use="ADQL on every table: TOPCAT, pyvo, astroquery, Aladin",
+    path="/tap",
+    standard_id="ivo://ivoa.net/std/TAP",
+    build=tap.build_router,
+    example=("/sync", {"LANG": "ADQL", "QUERY": "SELECT TOP 5 * FROM ivoa.ObsCore"}),
 )
 
 SCS = Protocol(
-    "scs",
-    "Simple Cone Search 1.03",
-    "/scs",
-    "ivo://ivoa.net/std/ConeSearch",
-    scs.build_router,
-    ("/ivoa.ObsCore", {"RA": "53.1", "DEC": "-27.8", "SR": "0.1"}),
+    name="scs",
+    title="Simple Cone Search 1.03",
+    use="cone search of a table: TOPCAT, Aladin, pyvo",
+    path="/scs",
+    entry="/ivoa.ObsCore",
+    standard_id="ivo://ivoa.net/std/ConeSearch",
+    build=scs.build_router,
+    example=("/ivoa.ObsCore", {"RA": "53.1", "DEC": "-27.8", "SR": "0.1"}),
 )
 
 PROTOCOLS: tuple[Protocol, ...] = (TAP, SCS)

@@ -76,20 +76,11 @@ curl -G $base/api/v1/tables/$table/rows \\
   --data-urlencode "region=CIRCLE $ra $dec 0.1"
 """)
 
-_USE = {
-    "tap": "ADQL on every table: TOPCAT, pyvo, astroquery, Aladin",
-    "scs": "cone search of a table: TOPCAT, Aladin, pyvo",
-}
-
 
 def services(base: str) -> list[Service]:
     """Return every service below a base URL."""
-    published = [
-        Service(p.title, f"{base}{p.path}/{OBSCORE}" if p.name == "scs" else f"{base}{p.path}", _USE[p.name])
-        for p in PROTOCOLS
-    ]
     return [
-        *published,
+        *(Service(p.title, f"{base}{p.path}{p.entry}", p.use) for p in PROTOCOLS),
         Service("JSON API", f"{base}/api/v1", "rows, facets and density maps as JSON, CSV, Parquet"),
         Service(
             "Files", f"{base}/files/ID", "download, with ranges and checksums; /headers/ID has the header"
