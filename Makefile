@@ -7,7 +7,7 @@ export ONEDFS_DATA
 
 BIN := .venv/bin
 
-.PHONY: run setup test lint bench lock clean
+.PHONY: run setup test lint docs bench lock clean
 
 run: setup
 	@$(BIN)/onedfs demo
@@ -36,6 +36,10 @@ test: .venv/dev
 	@sh tests/need.sh
 	$(BIN)/pytest -n 2 -m "not slow"
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
+
+# What the pages say is there, and their examples work.
+docs: .venv/dev
+	$(BIN)/pytest -q tests/docs tests/vo/test_protocols.py tests/vo/test_guide.py tests/instruments/test_guide.py
 
 bench: .venv/dev
 	$(BIN)/python -m bench --rows $(ROWS) $(if $(PEER),--peer $(PEER))
