@@ -193,9 +193,11 @@ def _linear_values(cards: Header, axis: int, pixels: FloatArray) -> FloatArray:
     step = cards.get(f"CD{axis}_{axis}")
     if step is None:
         step = cards.get(f"CDELT{axis}", 1.0) * cards.get(f"PC{axis}_{axis}", 1.0)
-    values: FloatArray = cards.get(f"CRVAL{axis}", 0.0) + (pixels - cards.get(f"CRPIX{axis}", 0.0)) * float(
-        step
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        offsets = (pixels - cards.get(f"CRPIX{axis}", 0.0)) * float(step)
+        values: FloatArray = cards.get(f"CRVAL{axis}", 0.0) + offsets
+    if not np.isfinite(values).all():
+        raise RegionError("wcs", f"the values of axis {axis} are beyond all bounds")
     return values
 
 
