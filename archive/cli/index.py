@@ -43,7 +43,7 @@ def rebuild() -> None:
 
 @index_app.command()
 def follow() -> None:
-    """Keep the index up to date until Ctrl-C; ``serve`` does this by itself."""
+    """Keep the index up to date until Ctrl-C; serve does this by itself."""
     from archive import factory, logs
     from archive.settings import load_settings
     from archive.supervise import end_with_supervisor
