@@ -20,7 +20,7 @@ from schemas.arrow import HEALPIX
 from sky.coverage import NEIGHBOURHOOD
 from sky.healpix import STORED_ORDER, neighbourhoods
 from store import planner
-from store.duckdb.compiler.geometry import RIM
+from store.duckdb.compiler.chords import RIM
 from store.duckdb.state import State
 
 NEAR = "_near"

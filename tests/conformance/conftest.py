@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
 from store.duckdb import DuckIndex
 from tests.conformance.judge import answered
 from tests.conformance.row_sets import Rows
-from tests.conformance.world import Row, build_states, make_rows
+from tests.conformance.world import Row, Worlds, build_states, make_rows
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +26,11 @@ def indexes(
     yield {name: state.index for name, state in states.items()}
     for state in states.values():
         state.close()
+
+
+@pytest.fixture(scope="session")
+def worlds(rows: Mapping[str, Sequence[Row]], indexes: Mapping[str, DuckIndex]) -> Worlds:
+    return Worlds(rows, indexes)
 
 
 @pytest.fixture(scope="session")

@@ -172,7 +172,8 @@ class Values:
     def _function(self, depth: int) -> Expr:
         name = self.c.pick(list(_FUNCTIONS))
         function, exact = _FUNCTIONS[name]
-        a = self.real(depth - 1) if self.c.chance(2) else self.whole(depth - 1)
+        # Of a whole number it is a whole number.
+        a = self.real(depth - 1) if name == "ABS" or self.c.chance(2) else self.whole(depth - 1)
         return Expr(f"{name}({a.text})", "double", lambda e: function(a.of(e)), exact and a.exact)
 
     def _places(self, depth: int) -> Expr:

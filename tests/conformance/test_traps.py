@@ -49,6 +49,18 @@ def test_a_real_column_finds_the_decimal_that_was_stored(ask: Ask, rows: Mapping
     assert sorted(ask("SELECT id FROM lab.obs WHERE f IN (0.1, 5)")) == sorted(stored)
 
 
+def test_a_cone_of_almost_all_the_sky_leaves_its_hole(ask: Ask, rows: Mapping[str, Sequence[Row]]) -> None:
+    at_pole = {(row["id"],) for row in rows["lab.obs"] if row["dec"] == -90}
+    assert at_pole
+    for cone in (
+        "CONTAINS(POINT(ra, dec), CIRCLE(7, 90, 179.99999)) = 0",
+        "CONTAINS(POINT(7, 90), CIRCLE(ra, dec, 179.99999)) = 0",
+        "CONTAINS(POINT(7, 90), CIRCLE(ra, dec, 179.99999 + 0 * ra)) = 0",
+        "DISTANCE(ra, dec, 7, 90) > 179.99999",
+    ):
+        assert at_pole <= set(ask(f"SELECT id FROM lab.obs WHERE {cone}"))
+
+
 def _nested(form: str, inside: str, depth: int) -> str:
     for _ in range(depth):
         inside = form.format(inside)
@@ -84,6 +96,13 @@ def test_what_would_grow_without_bound_is_refused(indexes: Mapping[str, DuckInde
             snapshot.run(query)
 
 
+def test_a_pattern_of_many_wildcards_takes_no_time(ask: Ask) -> None:
+    start = time.process_time()
+    pattern = "%a_" * 5000 + "b"
+    assert ask(f"SELECT COUNT(*) AS n FROM lab.obs WHERE name || '{'a' * 20000}' LIKE '{pattern}'") == [(0,)]
+    assert time.process_time() - start < 10
+
+
 def test_thousands_of_equal_names_are_told_apart_at_once(indexes: Mapping[str, DuckIndex]) -> None:
     text = f"SELECT {', '.join(['star'] * 5000)} FROM lab.stars"
     start = time.process_time()
@@ -108,7 +127,6 @@ def _chain(form: str) -> str:
         f"SELECT a.id FROM {FOUR} ORDER BY a.w * b.w + c.x * d.x",
         f"SELECT COUNT(DISTINCT a.id || b.id || c.id) AS n FROM {FOUR}",
         f"SELECT COUNT(*) AS n FROM {FOUR} WHERE INTERSECTS(a.footprint, b.footprint) = 1",
-        f"SELECT COUNT(*) AS n FROM {FOUR} WHERE a.name || '{'a' * 20000}' LIKE '{'%a_' * 5000}b'",
         _chain("SELECT k FROM {0} UNION ALL SELECT k FROM {0}"),
         _chain("SELECT x.k FROM {0} AS x, {0} AS y"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -281,6 +282,14 @@ class State:
     def close(self) -> None:
         if self._index is not None:
             self._index.close()
+
+
+class Worlds:
+    """The rows, and the indexes of all states; a failing property shows no more of it than its name."""
+
+    def __init__(self, rows: Mapping[str, Sequence[Row]], indexes: Mapping[str, DuckIndex]) -> None:
+        self.rows = rows
+        self.indexes = indexes
 
 
 def build_states(folder: Path, rows: dict[str, list[Row]]) -> dict[str, State]:

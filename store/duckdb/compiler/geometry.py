@@ -7,9 +7,7 @@ regions being passed as STC-S text.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Literal
 
 from query import tree
 from schemas import Kind
@@ -18,15 +16,17 @@ from sky.regions import Circle, Point, Polygon, Region, centroid
 from sky.regions import area as area_of
 from sky.text import to_stcs
 from store import planner
+from store.duckdb.compiler.chords import (
+    Triple,
+    compare_distance,
+    degrees_apart,
+    unit_vector,
+    within_radius,
+)
 from store.duckdb.compiler.literals import bounded, double, text
 from store.duckdb.compiler.scope import Scope
 from store.duckdb.layout import X, Y, Z
 from store.port import QueryRejected
-
-RIM = math.radians(5e-11)
-"""Half of the band around a boundary in which points count as on it, as in ``sky.relations`` [rad]."""
-
-Triple = tuple[str, str, str]
 
 
 class Geometry:
@@ -131,10 +131,9 @@ class Geometry:
             return None
         if not isinstance(limit.value, int | float) or not 0 <= limit.value <= 180:
             return None
-        closed = operator in ("<=", ">")
-        bound = double(_bound(float(limit.value), closed=closed))
+        radius = float(limit.value)
         return self._measured(
-            distance.left, distance.right, lambda one, two: f"({_chord2(one, two)} {operator} {bound})"
+            distance.left, distance.right, lambda one, two: compare_distance(one, two, operator, radius)
         )
 
     def _contains(self, inner: tree.Expression, outer: tree.Expression) -> str:
@@ -150,14 +149,14 @@ class Geometry:
         if isinstance(outer, tree.RegionLiteral) and isinstance(outer.region, Circle):
             circle = outer.region
             centre = tree.RegionLiteral(Point(circle.ra, circle.dec))
-            bound = double(_bound(circle.radius, closed=True))
-            return self._measured(point, centre, lambda one, two: f"({_chord2(one, two)} <= {bound})")
+            return self._measured(
+                point, centre, lambda one, two: compare_distance(one, two, "<=", circle.radius)
+            )
         if isinstance(outer, tree.RegionLiteral):
             ra, dec = self.coordinates(point)
             return f"sky_in({ra}, {dec}, {self.region(outer)})"
         if isinstance(outer, tree.CircleOf):
-            bound = self._bound_of(outer.radius)
-            return self._measured(point, outer.centre, lambda one, two: f"({_chord2(one, two)} <= {bound})")
+            return self._in_circle(point, outer)
         ra, dec = self.coordinates(point)
         return f"sky_point_in({ra}, {dec}, {self.region(outer)})"
 
@@ -171,7 +170,21 @@ class Geometry:
         return f"sky_intersects({self.region(left)}, {self.region(right)})"
 
     def _distance(self, node: tree.Distance) -> str:
-        return self._measured(node.left, node.right, _degrees_apart)
+        return self._measured(node.left, node.right, degrees_apart)
+
+    def _in_circle(self, point: tree.Expression, circle: tree.CircleOf) -> str:
+        radius, centre = circle.radius, circle.centre
+        if isinstance(radius, tree.Literal) and isinstance(radius.value, int | float):
+            size = float(radius.value)
+            if 0 <= size <= 180:
+                return self._measured(point, centre, lambda one, two: compare_distance(one, two, "<=", size))
+            return "CAST(NULL AS BOOLEAN)"
+        sql = self._degrees(radius)
+        if isinstance(radius, tree.Column | tree.Literal):
+            return self._measured(point, centre, lambda one, two: within_radius(one, two, sql))
+        numbers = ", ".join((*self.coordinates(point), *self.coordinates(centre), sql))
+        inside = within_radius(unit_vector("p[1]", "p[2]"), unit_vector("p[3]", "p[4]"), "p[5]")
+        return f"list_transform([[{bounded(numbers)}]], lambda p: {inside})[1]"
 
     def _measured(
         self, left: tree.Expression, right: tree.Expression, measure: Callable[[Triple, Triple], str]
@@ -180,7 +193,7 @@ class Geometry:
         if self._at_hand(left) and self._at_hand(right):
             return measure(self._vector(left), self._vector(right))
         numbers = ", ".join((*self.coordinates(left), *self.coordinates(right)))
-        inside = measure(_unit("p[1]", "p[2]"), _unit("p[3]", "p[4]"))
+        inside = measure(unit_vector("p[1]", "p[2]"), unit_vector("p[3]", "p[4]"))
         return f"list_transform([[{bounded(numbers)}]], lambda p: {inside})[1]"
 
     def _at_hand(self, node: tree.Expression) -> bool:
@@ -191,15 +204,6 @@ class Geometry:
             isinstance(part, tree.Column | tree.Literal) for part in (node.ra, node.dec)
         )
 
-    def _bound_of(self, radius: tree.Expression) -> str:
-        if isinstance(radius, tree.Literal) and isinstance(radius.value, int | float):
-            inside = 0 <= radius.value <= 180
-            return double(_bound(float(radius.value), closed=True) if inside else math.nan)
-        sql = self._degrees(radius)
-        if isinstance(radius, tree.Column):
-            return _bound_sql(sql)
-        return f"list_transform([{sql}], lambda r: {_bound_sql('r')})[1]"
-
     def _vector(self, node: tree.Expression) -> Triple:
         alias = planner.position_of(node, self._scope.tables)
         if alias is not None:
@@ -208,7 +212,7 @@ class Geometry:
         constant = planner.constant_point(node)
         if constant is not None:
             return _constant_vector(constant)
-        return _unit(*self.coordinates(node))
+        return unit_vector(*self.coordinates(node))
 
     def _degrees(self, node: tree.Expression) -> str:
         return f"CAST({self._value(node)} AS DOUBLE)"
@@ -218,40 +222,9 @@ def _is_point(node: tree.Expression) -> bool:
     return isinstance(node, tree.RegionLiteral) and isinstance(node.region, Point)
 
 
-def _bound(radius: float, *, closed: bool) -> float:
-    """Return the squared chord up to which points are in a cone of ``radius`` degrees."""
-    chord = 2.0 * math.sin(math.radians(radius) / 2.0)
-    return (chord + RIM) ** 2 if closed else chord**2
-
-
-def _bound_sql(radius: str) -> str:
-    chord = f"pow(2 * sin(radians({radius}) / 2) + {double(RIM)}, 2)"
-    return f"CASE WHEN {radius} BETWEEN 0 AND 180 THEN {chord} END"
-
-
 def _constant_vector(point: Point) -> Triple:
     x, y, z = unit_vectors(point.ra, point.dec).tolist()
     return double(x), double(y), double(z)
-
-
-def _chord2(left: Triple, right: Triple, sign: Literal["-", "+"] = "-") -> str:
-    steps = [f"({one} {sign} {other})" for one, other in zip(left, right, strict=True)]
-    return "(" + " + ".join(f"{step} * {step}" for step in steps) + ")"
-
-
-def _unit(ra: str, dec: str) -> Triple:
-    lon, lat = f"radians({ra})", f"radians({dec})"
-    return f"(cos({lat}) * cos({lon}))", f"(cos({lat}) * sin({lon}))", f"sin({lat})"
-
-
-def _degrees_apart(left: Triple, right: Triple) -> str:
-    near, far = _chord2(left, right), _chord2(left, right, "+")
-    # The arc sine loses digits towards half a turn, so the longer half is measured from the other end.
-    # There is no ELSE: a missing position is neither near nor far, and least() takes no notice of NULL.
-    return (
-        f"CASE WHEN {near} <= 2 THEN degrees(2 * asin(least(1.0::DOUBLE, sqrt({near}) / 2))) "
-        f"WHEN {near} > 2 THEN 180 - degrees(2 * asin(least(1.0::DOUBLE, sqrt({far}) / 2))) END"
-    )
 
 
 def _array(*numbers: str) -> str:
