@@ -276,6 +276,8 @@ class Conditions(Values):
             [
                 self._numbers,
                 self._texts,
+                self._stored,
+                self._stored,
                 self._null,
                 self._like,
                 self._between,
@@ -299,8 +301,7 @@ class Conditions(Values):
 
     def _like(self, depth: int) -> Cond:
         a = self.text(depth)
-        pieces = ["%", "_", "M", "u", "s", "e", "a", "\\", "'", "é", "\n", " ", "🔭", "1", "."]
-        pattern = "".join(self.c.pick(pieces) for _ in range(self.c.below(5)))
+        pattern = self._pattern()
         b = self.text(0) if self.c.chance(4) else constant(pattern, "text")
         word, negated = self.c.pick(["LIKE", "ILIKE"]), self.c.chance(3)
 
@@ -309,6 +310,31 @@ class Conditions(Values):
             return values.opposite(found) if negated else found
 
         return Cond(f"{a.text} {'NOT ' if negated else ''}{word} {b.text}", of)
+
+    def _pattern(self) -> str:
+        """Draw a pattern, most often one that a stored text fits, perhaps in another case."""
+        if self.c.chance(4):
+            pieces = ["%", "_", "M", "u", "s", "e", "a", "\\", "'", "é", "\n", " ", "🔭", "1", "."]
+            return "".join(self.c.pick(pieces) for _ in range(self.c.below(5)))
+        text = self.c.pick([name for name in NAMES if name])
+        text = self.c.pick([text, text.swapcase()])
+        place = self.c.below(len(text))
+        return text[:place] + self.c.pick([text[place:], "%", "_" + text[place + 1 :], "%" + text[place:]])
+
+    def _stored(self, _: int) -> Cond:
+        """Compare a column with something that is stored in it, or nearly."""
+        column = self.column("float", "int", "double", "text") or self.any()
+        stored: dict[str, list[Any]] = {
+            "float": [0.1, -0.1, 1 / 3, 1.5, 16777217.0, 0.0],
+            "double": [0.125, 2.5, 0.0, 1e300, 1 / 3, 0.1],
+            "int": [0, 1, -7, 2**31 - 1, 2**53 + 1, 2**62, -(2**15)],
+            "text": [name for name in NAMES if name is not None],
+        }
+        kind = column.kind if column.kind in stored else "text"
+        if kind != column.kind:
+            return self._null(0)
+        value = constant(self.c.pick(stored[kind]), "double" if kind == "float" else kind)
+        return compared(self.c.pick(COMPARISONS), column, value)
 
     def _between(self, depth: int) -> Cond:
         draw = self.c.pick([self.numeric, self.text])

@@ -49,6 +49,30 @@ def test_a_real_column_finds_the_decimal_that_was_stored(ask: Ask, rows: Mapping
     assert sorted(ask("SELECT id FROM lab.obs WHERE f IN (0.1, 5)")) == sorted(stored)
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "big IN (4611686018427387904, 0.5)",
+        "big IN (x, 4611686018427387904) AND big BETWEEN 4e18 AND 5e18",
+        "4.611686018427387904e18 IN (n, big, 1000.0)",
+        "big BETWEEN 4611686018427387904 AND x + 4611686018427387904 AND big <= 4611686018427387904",
+        "big BETWEEN 0.5 AND 4611686018427387904 AND big > 4611686018427387903",
+        "big = 4611686018427387904e0",
+    ],
+)
+def test_large_whole_numbers_stay_exact_beside_decimals(ask: Ask, condition: str) -> None:
+    found = {big for (big,) in ask(f"SELECT big FROM lab.obs WHERE {condition}")}
+    assert found == {2**62}
+
+
+@pytest.mark.parametrize(
+    "condition", ["n = f", "f IN (n, 3)", "n BETWEEN f AND f", "f IN (SELECT 16777217 FROM lab.stars)"]
+)
+def test_whole_numbers_meet_single_precision_in_double(ask: Ask, condition: str) -> None:
+    text = f"SELECT q.f FROM (SELECT f, 16777217 AS n FROM lab.obs WHERE f > 10000) AS q WHERE {condition}"
+    assert ask(text) == []
+
+
 def test_a_cone_of_almost_all_the_sky_leaves_its_hole(ask: Ask, rows: Mapping[str, Sequence[Row]]) -> None:
     at_pole = {(row["id"],) for row in rows["lab.obs"] if row["dec"] == -90}
     assert at_pole

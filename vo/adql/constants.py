@@ -77,7 +77,7 @@ def _as_number(literal: tree.Literal, kind: Kind) -> tree.Literal | None:
         too_large = kind is Kind.FLOAT and abs(value) > LARGEST_FLOAT
         return tree.Literal(float(value), Kind.DOUBLE if too_large else kind)
     if isinstance(value, float):
-        if not value.is_integer() or not fits(int(value), kind):
+        if not value.is_integer() or not fits(int(value), Kind.LONG):
             return tree.Literal(value, Kind.DOUBLE)
         value = int(value)
     return tree.Literal(value, kind) if fits(value, kind) else number(value)

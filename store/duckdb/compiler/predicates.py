@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 from query import tree
+from schemas import Kind
 from store import planner
 from store.duckdb.compiler.expressions import Expressions
 
@@ -40,15 +41,12 @@ class Predicates:
             case tree.Comparison():
                 return self._comparison(node)
             case tree.Between():
-                low, high = self._value(node.low), self._value(node.high)
-                return f"({self._value(node.operand)} {_not(node)}BETWEEN {low} AND {high})"
+                return self._between(node)
             case tree.InList():
-                if not node.items:
-                    return "true" if node.negated else "false"
-                items = ", ".join(self._value(item) for item in node.items)
-                return f"({self._value(node.operand)} {_not(node)}IN ({items}))"
+                return self._in_list(node)
             case tree.InQuery():
-                return f"({self._value(node.operand)} {_not(node)}IN ({self._query(node.query)}))"
+                operand = self._beside(node.operand, node.query.columns[0].kind)
+                return f"({operand} {_not(node)}IN ({self._query(node.query)}))"
             case tree.Exists():
                 return f"(EXISTS ({self._query(node.query)}))"
             case tree.Like():
@@ -69,7 +67,45 @@ class Predicates:
         return self._compared(node)
 
     def _compared(self, node: tree.Comparison) -> str:
-        return f"({self._value(node.left)} {node.operator} {self._value(node.right)})"
+        left, right = self._beside(node.left, node.right.kind), self._value(node.right)
+        return f"({left} {node.operator} {right})"
+
+    def _beside(self, node: tree.Expression, other: Kind) -> str:
+        """Return the SQL of a value next to one of another kind."""
+        sql = self._value(node)
+        # The engine would compare these in single precision.
+        if (node.kind is Kind.FLOAT and other.is_integer) or (node.kind.is_integer and other is Kind.FLOAT):
+            return f"CAST({sql} AS DOUBLE)"
+        return sql
+
+    def _between(self, node: tree.Between) -> str:
+        if not _loses({node.operand.kind, node.low.kind, node.high.kind}):
+            low, high = self._value(node.low), self._value(node.high)
+            return f"({self._value(node.operand)} {_not(node)}BETWEEN {low} AND {high})"
+        above = self._compared(tree.Comparison(">=", node.operand, node.low))
+        below = self._compared(tree.Comparison("<=", node.operand, node.high))
+        return f"({_not(node)}({above} AND {below}))"
+
+    def _in_list(self, node: tree.InList) -> str:
+        if not node.items:
+            return "true" if node.negated else "false"
+        groups: dict[Kind | None, list[tree.Expression]] = {}
+        mixed = _loses({node.operand.kind, *(item.kind for item in node.items)})
+        for item in node.items:
+            kind = Kind.LONG if item.kind.is_integer else item.kind
+            groups.setdefault(kind if mixed else None, []).append(item)
+        listed = [
+            f"{self._beside(node.operand, items[0].kind)} IN ({', '.join(map(self._value, items))})"
+            for items in groups.values()
+        ]
+        return f"({_not(node)}({' OR '.join(listed)}))"
+
+
+def _loses(kinds: AbstractSet[Kind]) -> bool:
+    """Whether the engine's common type of these has not all their values."""
+    if Kind.FLOAT in kinds and any(kind.is_integer for kind in kinds):
+        return True
+    return Kind.LONG in kinds and Kind.DOUBLE in kinds
 
 
 def _not(node: tree.Between | tree.InList | tree.InQuery | tree.Like | tree.IsNull) -> str:
