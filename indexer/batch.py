@@ -17,7 +17,7 @@ from indexer.discovery import Found
 from indexer.errors import FileRefused
 from indexer.holdings import Incoming, location_of
 from indexer.reader import ReadFile
-from indexer.settle import ALIASES, FILES, RELEASES, Claim, Decision, OnRecord, decide
+from indexer.settle import ALIASES, FILES, RELEASES, Claim, Decision, OnRecord, decide, record_of
 from indexer.spherical import with_spherical_columns
 from indexer.summary import Outcome
 from schemas import Schemas, Table
@@ -219,19 +219,10 @@ def _table(writer: Writer, name: str, rows: Sequence[Mapping[str, Any]]) -> pa.T
 def _file_row(taken: Taken, claim: Claim, decision: Decision, held: Mapping[str, datetime]) -> dict[str, Any]:
     dates = (taken.read.release_date, held.get(decision.dp_id))
     return {
-        "dp_id": decision.dp_id,
-        "revision": decision.revision,
-        "collection": claim.place[0],
-        "path": claim.place[1],
-        "holding": claim.holding,
-        "location": claim.location,
-        "size": claim.size,
-        "mtime": claim.mtime,
-        "checksum": claim.checksum,
+        **record_of(claim, decision.dp_id, decision.revision),
         "content_type": taken.read.content_type,
         "file_name": taken.found.path.name,
         "release_date": max((date for date in dates if date is not None), default=None),
-        "withdrawn": None,
     }
 
 

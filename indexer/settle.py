@@ -123,7 +123,7 @@ def decide(claim: Claim, known: OnRecord) -> Decision:
         return _refused("id-taken", f"Its id {dp_id} is held by {_name(holder)} with other content.")
     if dp_id in known.loaded:
         return _refused("id-taken", f"Its id {dp_id} belongs to a row that was loaded without a file.")
-    known.add(_record(claim, dp_id, 1))
+    known.add(record_of(claim, dp_id, 1))
     stale = known.aliases.pop(claim.place, None) is not None
     return Decision(Outcome.ACCEPTED, dp_id, 1, stale_alias=stale)
 
@@ -147,7 +147,7 @@ def _at_known_place(claim: Claim, record: Record, known: OnRecord) -> Decision:
             "id-changed", f"Its path is on record as {record['dp_id']}, but its new content {own}."
         )
     revision = record["revision"] + 1
-    known.add(_record(claim, record["dp_id"], revision))
+    known.add(record_of(claim, record["dp_id"], revision))
     return Decision(Outcome.REPLACED, record["dp_id"], revision)
 
 
@@ -179,7 +179,8 @@ def _known_content(claim: Claim, same: Record, known: OnRecord) -> Decision:
     return Decision(Outcome.UNCHANGED, same["dp_id"], same["revision"], alias=fresh if changed else None)
 
 
-def _record(claim: Claim, dp_id: str, revision: int) -> Record:
+def record_of(claim: Claim, dp_id: str, revision: int) -> Record:
+    """Return what ``archive.files`` keeps of a claim under an id."""
     return {
         "dp_id": dp_id,
         "revision": revision,
