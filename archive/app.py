@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -27,6 +28,9 @@ from vo.dali import Limits
 from vo.ports import Ports
 from vo.protocols import PROTOCOLS
 
+_PATIENCE = 5.0
+"""Seconds that a starting worker waits for the index before it takes requests."""
+
 
 def create_app(process: Process) -> ASGIApp:
     """Put the routes of all services together over what the process shares."""
@@ -37,6 +41,8 @@ def create_app(process: Process) -> ASGIApp:
         word = Presence(
             process.settings.run_root, process.site.public_url, lambda: process.index.status().version
         )
+        # Requests are taken once they can be answered; if that takes long, they are told why.
+        await asyncio.to_thread(process.wait_ready, _PATIENCE)
         yield
         word.close()
         process.close()

@@ -20,8 +20,8 @@ def build_router(process: Process, metrics: Metrics) -> APIRouter:
         return Response(b'{"status":"ok"}', media_type="application/json")
 
     @router.api_route("/readyz", methods=["GET", "HEAD"])
-    async def readyz() -> Response:
-        reason = process.not_ready()
+    def readyz() -> Response:
+        reason = process.not_ready() or process.worker_not_ready()
         if reason:
             raise Problem(503, reason, kind="not-ready", headers={"Retry-After": "1"})
         version = process.index.status().version

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 
 from archive.access import AccessPolicy
 from archive.api.cursor import Cursors
+from archive.presence import servers
 from archive.settings import Settings
 from store.lake import Lake
 from store.port import Index, IndexStatus, Site
@@ -28,6 +31,23 @@ class Process:
         """Say why requests should go elsewhere for now; None when the index has caught up."""
         status = self.index.status()
         return _lagging(status, self.started_at)
+
+    def wait_ready(self, seconds: float) -> None:
+        """Wait until the index has caught up, or the time is over."""
+        end = time.monotonic() + seconds
+        while self.not_ready() and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def worker_not_ready(self) -> str | None:
+        """Say which other worker behind the same address has not caught up; None when all have.
+
+        A client does not choose the worker that answers it, so one that lags makes the address not ready.
+        """
+        for server in servers(self.settings.run_root):
+            beside = server.url == self.site.public_url and server.pid != os.getpid()
+            if beside and (server.version is None or server.version < self.started_at):
+                return f"worker {server.pid} is still opening the index"
+        return None
 
     def close(self) -> None:
         """Release what the parts hold."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +18,9 @@ from archive.process import Process
 from tests.archive.conftest import Client, SmallArchive, add_rows, observation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from starlette.types import Receive, Scope, Send
 
 PATHS = [
@@ -145,3 +151,28 @@ def test_readiness_waits_for_the_version_found_at_start(own: SmallArchive) -> No
     assert later.get("/healthz").status_code == 200
     own.refresh()
     assert later.get("/readyz").status_code == 200
+
+
+def test_readiness_waits_for_the_other_workers_behind_the_same_address(own: SmallArchive) -> None:
+    with another_worker(own.process.settings.run_root, own.process.site.public_url):
+        waiting = own.client.get("/readyz")
+        assert waiting.status_code == 503
+        assert "worker" in waiting.json()["detail"]
+    assert own.client.get("/readyz").status_code == 200
+    with another_worker(own.process.settings.run_root, "http://elsewhere.example"):
+        assert own.client.get("/readyz").status_code == 200
+
+
+@contextmanager
+def another_worker(run_root: Path, url: str) -> Iterator[None]:
+    """A worker that has not opened the index yet, for as long as the context lasts."""
+    script = (
+        "import sys; from pathlib import Path; from archive.presence import Presence\n"
+        "Presence(Path(sys.argv[1]), sys.argv[2], lambda: None); print('up', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(run_root), url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield
+        process.kill()
