@@ -17,7 +17,7 @@ from indexer.discovery import Found
 from indexer.errors import FileRefused
 from indexer.holdings import Incoming, location_of
 from indexer.reader import ReadFile
-from indexer.settle import ALIASES, FILES, RELEASES, Claim, Decision, OnRecord, decide, record_of
+from indexer.settle import ALIASES, FILES, RELEASES, Claim, Decision, OnRecord, Record, decide
 from indexer.spherical import with_spherical_columns
 from indexer.summary import Outcome
 from schemas import Schemas, Table
@@ -154,7 +154,7 @@ def commit(
             for number, claim in enumerate(claims)
         ]
         if incoming is not None:
-            incoming.settle(_copies(batch, decisions))
+            incoming.settle(_copies(batch, decisions, incoming))
         _write(writer, batch, claims, decisions)
         counts = {str(o): sum(d.outcome is o for d in decisions) for o in Outcome}
         version = writer.commit(counts)
@@ -173,14 +173,20 @@ def _claim(taken: Taken) -> Claim:
         mtime=found.mtime,
         checksum=read.checksum,
         own_id=read.own_id,
+        content_type=read.content_type,
+        file_name=found.path.name,
+        release_date=read.release_date,
     )
 
 
-def _copies(batch: Batch, decisions: Sequence[Decision]) -> dict[str, Path]:
+def _copies(batch: Batch, decisions: Sequence[Decision], incoming: Incoming) -> dict[str, Path]:
+    """Return the copies that records name and the file store lacks, by checksum."""
     return {
         taken.read.checksum: taken.read.copy
         for taken, decision in zip(batch.files, decisions, strict=True)
-        if taken.read.copy is not None and decision.outcome in (Outcome.ACCEPTED, Outcome.REPLACED)
+        if taken.read.copy is not None
+        and decision.outcome is not Outcome.QUARANTINED
+        and not incoming.holds(taken.read.checksum)
     }
 
 
@@ -194,17 +200,21 @@ def _write(writer: Writer, batch: Batch, claims: Sequence[Claim], decisions: Seq
         collections, paths = zip(*stale, strict=True)
         writer.delete(ALIASES, pa.table({"collection": list(collections), "path": list(paths)}))
     _put(writer, ALIASES, aliases)
-    fresh = [
-        _file_row(taken, claim, decision, details.held)
-        for taken, claim, decision in zip(batch.files, claims, decisions, strict=True)
-        if decision.outcome in (Outcome.ACCEPTED, Outcome.REPLACED)
-    ]
-    touched = [decision.record for decision in decisions if decision.record is not None]
-    new = [row for row in fresh if row["revision"] == 1]
-    # A batch may bring a file and, later on, touch or replace it: the last row of an id counts.
-    late = {row["dp_id"] for row in (*touched, *(row for row in fresh if row["revision"] > 1))}
-    writer.append(FILES, _table(writer, FILES, [row for row in new if row["dp_id"] not in late]))
-    _put(writer, FILES, [row for row in fresh if row["dp_id"] in late] + [dict(row) for row in touched])
+    _write_files(writer, decisions, details.held)
+
+
+def _write_files(writer: Writer, decisions: Sequence[Decision], held: Mapping[str, datetime]) -> None:
+    # A batch may bring a file and, later on, touch or replace it: the last record of an id counts.
+    last = {d.dp_id: _held_back(d.record, held) for d in decisions if d.record is not None}
+    new = {d.dp_id for d in decisions if d.outcome is Outcome.ACCEPTED}
+    writer.append(FILES, _table(writer, FILES, [row for dp_id, row in last.items() if dp_id in new]))
+    _put(writer, FILES, [row for dp_id, row in last.items() if dp_id not in new])
+
+
+def _held_back(record: Record, held: Mapping[str, datetime]) -> Record:
+    """Return a record that is released no earlier than what it replaces."""
+    dates = (record["release_date"], held.get(record["dp_id"]))
+    return {**record, "release_date": max((date for date in dates if date is not None), default=None)}
 
 
 def _put(writer: Writer, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -214,16 +224,6 @@ def _put(writer: Writer, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _table(writer: Writer, name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=arrow_schema(writer.schemas.table(name).columns))
-
-
-def _file_row(taken: Taken, claim: Claim, decision: Decision, held: Mapping[str, datetime]) -> dict[str, Any]:
-    dates = (taken.read.release_date, held.get(decision.dp_id))
-    return {
-        **record_of(claim, decision.dp_id, decision.revision),
-        "content_type": taken.read.content_type,
-        "file_name": taken.found.path.name,
-        "release_date": max((date for date in dates if date is not None), default=None),
-    }
 
 
 class _Details:

@@ -55,6 +55,10 @@ class Incoming:
             if folder.suffix != _LOCK and folder != self.folder:
                 _remove_if_abandoned(folder)
 
+    def holds(self, checksum: str) -> bool:
+        """Whether the file store has this content already."""
+        return (self._root / location_of(checksum)).is_file()
+
     def settle(self, copies: dict[str, Path]) -> None:
         """Rename copies to their places and make that durable; ``copies`` are by checksum.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import Final, Literal, TypeAlias
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from indexer.batch import Result, Taken, commit, prepare
@@ -37,8 +38,14 @@ FEW: Final = 4
 """So few files are read in this process."""
 
 
-_Known: TypeAlias = tuple[int, int, str | None]
-"""Size, modification time, and where the bytes are when they are not the archive's own."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is on record of a place; ``location`` is that of its own file, None for an alias."""
+
+    size: int
+    mtime: int
+    location: str | None
+    managed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,17 +217,25 @@ class _Run:
             text = f"{earlier} has the same path below its root in this run; ingest them as two collections."
             self._refuse(collection, found.root, str(found.path), FileRefused("path-taken", text))
             return True
-        if self.holding == "move":
-            return False
-        size, mtime, location = self._seen(collection).get(place, (-1, -1, None))
-        if (size, mtime) != (found.size, found.mtime) or location not in (None, str(found.path)):
+        known = self._seen(collection).get(place)
+        if self.holding == "move" or known is None or not self._as_recorded(found, known):
             return False
         self._outcome(place, Outcome.UNCHANGED)
         return True
 
+    def _as_recorded(self, found: Found, known: _Known) -> bool:
+        if (known.size, known.mtime) != (found.size, found.mtime):
+            return False
+        if known.managed:
+            return self.holding == "reference" or self._is_kept(known)
+        return self.holding == "reference" and known.location in (None, str(found.path))
+
+    def _is_kept(self, known: _Known) -> bool:
+        return known.location is not None and (self.archive.files_root / known.location).is_file()
+
     def _seen(self, collection: str) -> Mapping[Place, _Known]:
         if collection not in self._on_record:
-            self._on_record[collection] = dict(_recorded(self.archive, collection, self.summary.version))
+            self._on_record[collection] = dict(_recorded(self.archive.lake, collection, self.summary.version))
         return self._on_record[collection]
 
     def _take(self, results: Iterable[tuple[ReadJob, ReadFile | FileRefused]]) -> None:
@@ -293,15 +308,25 @@ def _chain(first: Sequence[ReadJob], rest: Iterator[ReadJob]) -> Iterator[ReadJo
     yield from rest
 
 
-def _recorded(archive: Archive, collection: str, version: int) -> Iterator[tuple[Place, _Known]]:
-    """Yield what is on record of a collection; the location of files that stay where they are only."""
+def _recorded(lake: Lake, collection: str, version: int) -> Iterator[tuple[Place, _Known]]:
+    """Yield what is on record of a collection."""
     chosen = pc.field("collection") == collection
-    for table, location in ((ALIASES, None), (FILES, "location")):
-        columns = ["path", "size", "mtime", *([location, "holding"] if location else [])]
-        rows = archive.lake.read(table, version, columns, filter=chosen)
-        for row in rows.to_pylist():
-            where = row["location"] if row.get("holding") == "reference" else None
-            yield (collection, row["path"]), (row["size"], row["mtime"], where)
+    columns = ["path", "size", "mtime", "dp_id", "checksum"]
+    aliases = lake.read(ALIASES, version, columns, filter=chosen).to_pylist()
+    same = pc.field("dp_id").isin(pa.array({row["dp_id"] for row in aliases}, pa.string()))
+    held = lake.read(FILES, version, ["dp_id", "checksum", "location", "holding"], filter=same).to_pylist()
+    files = {row["dp_id"]: row for row in held}
+    for row in aliases:
+        file = files[row["dp_id"]]
+        # An alias whose file has new content since is a file of its own.
+        if row["checksum"] == file["checksum"]:
+            managed = file["holding"] == "managed"
+            location = file["location"] if managed else None
+            yield (collection, row["path"]), _Known(row["size"], row["mtime"], location, managed)
+    columns = ["path", "size", "mtime", "location", "holding"]
+    for row in lake.read(FILES, version, columns, filter=chosen).to_pylist():
+        managed = row["holding"] == "managed"
+        yield (collection, row["path"]), _Known(row["size"], row["mtime"], row["location"], managed)
 
 
 def _as_found(found: Found) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -42,15 +43,18 @@ class Claim:
     mtime: int
     checksum: str
     own_id: str | None
+    content_type: str
+    file_name: str
+    release_date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What becomes of a claim.
 
-    ``record`` is the row of ``archive.files`` that must change though the content did not. ``alias`` is the
-    row by which the place is remembered as another place of the same content; ``stale_alias`` says that the
-    row it had is no longer true.
+    ``record`` is the row of ``archive.files`` that is new or must change. ``alias`` is the row by which the
+    place is remembered as another place of the same content; ``stale_alias`` says that the row it had is no
+    longer true.
     """
 
     outcome: Outcome
@@ -123,9 +127,10 @@ def decide(claim: Claim, known: OnRecord) -> Decision:
         return _refused("id-taken", f"Its id {dp_id} is held by {_name(holder)} with other content.")
     if dp_id in known.loaded:
         return _refused("id-taken", f"Its id {dp_id} belongs to a row that was loaded without a file.")
-    known.add(record_of(claim, dp_id, 1))
+    fresh = record_of(claim, dp_id, 1)
+    known.add(fresh)
     stale = known.aliases.pop(claim.place, None) is not None
-    return Decision(Outcome.ACCEPTED, dp_id, 1, stale_alias=stale)
+    return Decision(Outcome.ACCEPTED, dp_id, 1, record=fresh, stale_alias=stale)
 
 
 def _at_known_place(claim: Claim, record: Record, known: OnRecord) -> Decision:
@@ -147,21 +152,35 @@ def _at_known_place(claim: Claim, record: Record, known: OnRecord) -> Decision:
             "id-changed", f"Its path is on record as {record['dp_id']}, but its new content {own}."
         )
     revision = record["revision"] + 1
-    known.add(record_of(claim, record["dp_id"], revision))
-    return Decision(Outcome.REPLACED, record["dp_id"], revision)
+    fresh = record_of(claim, record["dp_id"], revision)
+    known.add(fresh)
+    return Decision(Outcome.REPLACED, record["dp_id"], revision, record=fresh)
 
 
 def _same_content(claim: Claim, record: Record, known: OnRecord) -> Decision:
-    """Return ``unchanged``; the record follows a file that was touched, or whose tree was moved."""
-    fresh = dict(record)
-    if record["holding"] == "managed" or record["location"] == claim.location:
+    """Return ``unchanged``; the record follows a file that was touched, moved with its tree, or copied."""
+    fresh = _taken_over(claim, record)
+    if fresh["holding"] == "managed" or record["location"] == claim.location:
         fresh |= {"size": claim.size, "mtime": claim.mtime}
     elif not known.still_there(record):
         fresh |= {"size": claim.size, "mtime": claim.mtime, "location": claim.location}
+    return Decision(
+        Outcome.UNCHANGED, record["dp_id"], record["revision"], record=_if_changed(fresh, record, known)
+    )
+
+
+def _taken_over(claim: Claim, record: Record) -> dict[str, Any]:
+    """Return a record whose bytes the archive keeps itself from now on, if the claim brings a copy."""
+    if record["holding"] == "reference" and claim.holding == "managed":
+        return {**record, "holding": claim.holding, "location": claim.location}
+    return dict(record)
+
+
+def _if_changed(fresh: Record, record: Record, known: OnRecord) -> Record | None:
     if fresh == dict(record):
-        return Decision(Outcome.UNCHANGED, record["dp_id"], record["revision"])
+        return None
     known.add(fresh)
-    return Decision(Outcome.UNCHANGED, record["dp_id"], record["revision"], record=fresh)
+    return fresh
 
 
 def _known_content(claim: Claim, same: Record, known: OnRecord) -> Decision:
@@ -176,7 +195,13 @@ def _known_content(claim: Claim, same: Record, known: OnRecord) -> Decision:
     }
     known.aliases[claim.place] = fresh
     changed = alias is None or any(alias[key] != value for key, value in fresh.items())
-    return Decision(Outcome.UNCHANGED, same["dp_id"], same["revision"], alias=fresh if changed else None)
+    return Decision(
+        Outcome.UNCHANGED,
+        same["dp_id"],
+        same["revision"],
+        record=_if_changed(_taken_over(claim, same), same, known),
+        alias=fresh if changed else None,
+    )
 
 
 def record_of(claim: Claim, dp_id: str, revision: int) -> Record:
@@ -191,6 +216,9 @@ def record_of(claim: Claim, dp_id: str, revision: int) -> Record:
         "size": claim.size,
         "mtime": claim.mtime,
         "checksum": claim.checksum,
+        "content_type": claim.content_type,
+        "file_name": claim.file_name,
+        "release_date": claim.release_date,
         "withdrawn": None,
     }
 

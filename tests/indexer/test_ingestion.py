@@ -126,6 +126,20 @@ def test_same_content_at_another_path_is_an_alias(archive: Any, night: Path, mad
     assert archive.ingest(night).version == 1
 
 
+def test_content_that_is_lost_at_its_first_place_is_kept_from_its_other_one(
+    archive: Any, night: Path, made: Any
+) -> None:
+    path = put(night, "a.fits", made.image(OBJECT="first"))
+    put(night, "b.fits", made.image(OBJECT="first"))
+    archive.ingest(night)
+    path.write_bytes(made.image(OBJECT="second"))
+    archive.ingest(path, collection="night")
+    assert archive.ingest(night).line() == "accepted 1, unchanged 1, replaced 0, quarantined 0"
+    assert {row["target_name"] for row in archive.rows("ivoa.obscore")} == {"first", "second"}
+    assert archive.rows("archive.aliases") == []
+    assert archive.ingest(night).unchanged == 2
+
+
 def test_an_alias_that_changes_becomes_a_file_of_its_own(archive: Any, night: Path, made: Any) -> None:
     put(night, "a.fits", made.image())
     path = put(night, "b.fits", made.image())
@@ -230,6 +244,36 @@ def test_copies_are_whole_and_stand_by_their_checksum(archive: Any, night: Path,
     (row,) = archive.rows("archive.files")
     assert (row["holding"], row["location"]) == ("managed", f"{checksum[:2]}/{checksum}")
     assert (night / "a.fits").exists()
+
+
+@pytest.mark.parametrize("holding", ["copy", "move"])
+def test_what_was_referred_to_is_taken_over_later_with_its_id(
+    archive: Any, night: Path, made: Any, holding: str
+) -> None:
+    content = made.image((100, 100))
+    put(night, "a.fits", content)
+    put(night, "b/same.fits", content)
+    archive.ingest(night)
+    (before,) = archive.rows("archive.files")
+    summary = archive.ingest(night, holding=holding)
+    assert summary.line() == "accepted 0, unchanged 2, replaced 0, quarantined 0"
+    (row,) = archive.rows("archive.files")
+    assert (row["dp_id"], row["revision"], row["holding"]) == (before["dp_id"], 1, "managed")
+    assert row["content_type"] == "application/fits"
+    assert (archive.root / "files" / row["location"]).read_bytes() == content
+    assert (night / "a.fits").exists() is (night / "b/same.fits").exists() is (holding == "copy")
+    version = archive.lake.version()
+    if holding == "copy":
+        assert archive.ingest(night, holding="copy").version == archive.ingest(night).version == version
+
+
+def test_bytes_that_the_file_store_lost_are_copied_again(archive: Any, night: Path, made: Any) -> None:
+    put(night, "a.fits", made.image())
+    archive.ingest(night, holding="copy")
+    (row,) = archive.rows("archive.files")
+    (archive.root / "files" / row["location"]).unlink()
+    assert archive.ingest(night, holding="copy").unchanged == 1
+    assert (archive.root / "files" / row["location"]).read_bytes() == made.image()
 
 
 def test_move_removes_originals_of_what_is_kept(archive: Any, night: Path, made: Any) -> None:
