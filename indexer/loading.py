@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from indexer.checks import Problems, check_rows
 from indexer.columns import SourceColumn, convert, unit_factor
 from indexer.errors import FileRefused, IngestError
-from indexer.merge import Merged, merge
+from indexer.merge import Merge, Merged
 from indexer.reader import VERSION
 from indexer.readers import ReaderPool, read_here
 from indexer.spherical import with_spherical_columns
@@ -206,8 +206,8 @@ def _as_stream(rows: pa.Table) -> bytes:
 class _Run:
     def __init__(self, lake: Lake, table: Table, progress: Report, stop: Event) -> None:
         self.summary = Summary(version=lake.version())
-        self._lake = lake
         self._table = table
+        self._merge = Merge(lake, table)
         self._progress = progress
         self._stop = stop
         self._found = 0
@@ -229,7 +229,8 @@ class _Run:
             else:
                 results = read_here(make, jobs)
             for _, result in results:
-                self._merge(result)
+                self._take(result)
+            self._settled(self._merge.finish())
         for line in source.bad_lines:
             self.summary.quarantine(f"row {line.row}", "fields", f"Row {line.row}: {line.message}.")
         if self._mis_wound:
@@ -245,7 +246,7 @@ class _Run:
             yield RowsJob(self._found + 1, _as_stream(rows))
             self._found += rows.num_rows
 
-    def _merge(self, result: ReadyRows | FileRefused) -> None:
+    def _take(self, result: ReadyRows | FileRefused) -> None:
         if isinstance(result, FileRefused):
             raise IngestError(result.code, f"Rows could not be made ready: {result.message}")
         with pa.ipc.open_stream(result.rows) as stream:
@@ -255,7 +256,7 @@ class _Run:
             self._refuse(row, reason.code, reason.message)
         self._mis_wound += result.problems.mis_wound
         if rows.num_rows:
-            self._settled(merge(self._lake, self._table, self._dated(rows)), numbers)
+            self._settled(self._merge.take(self._dated(rows), numbers))
         self._progress(Progress(self._found, self.summary.total))
 
     def _dated(self, rows: pa.Table) -> pa.Table:
@@ -268,13 +269,13 @@ class _Run:
             return rows.set_column(place, _CHANGED, pc.fill_null(rows[_CHANGED], now))
         return rows.append_column(_CHANGED, pa.repeat(now, rows.num_rows))
 
-    def _settled(self, merged: Merged, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
-        self.summary.version = merged.version
+    def _settled(self, merged: Merged) -> None:
+        self.summary.version = max(self.summary.version, merged.version)
         self.summary.count(Outcome.ACCEPTED, merged.accepted)
         self.summary.count(Outcome.UNCHANGED, merged.unchanged)
         self.summary.count(Outcome.REPLACED, merged.replaced)
         for row, reason in merged.refused.items():
-            self._refuse(int(numbers[row]), reason.code, reason.message)
+            self._refuse(row, reason.code, reason.message)
 
     def _refuse(self, row: int, code: str, message: str) -> None:
         # Lines that are no rows were left out when the rows were counted.

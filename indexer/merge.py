@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -26,10 +26,13 @@ Numbers: TypeAlias = NDArray[np.int64]
 
 _SEPARATOR: Final = "\x1f"
 
+MOST_WAITING: Final = 200_000
+"""Rows to be replaced that are kept in memory."""
+
 
 @dataclass(slots=True)
 class Merged:
-    """What became of a batch; ``refused`` is by row of the batch."""
+    """What became of rows; ``refused`` is by their number in the file."""
 
     version: int
     accepted: int = 0
@@ -37,22 +40,124 @@ class Merged:
     replaced: int = 0
     refused: dict[int, RowRefused] = field(default_factory=dict)
 
+    def add(self, other: Merged) -> None:
+        """Add what became of more rows."""
+        self.version = max(self.version, other.version)
+        self.accepted += other.accepted
+        self.unchanged += other.unchanged
+        self.replaced += other.replaced
+        self.refused |= other.refused
 
-def merge(lake: Lake, table: Table, rows: pa.Table, kind: str = "load") -> Merged:
-    """Settle and commit one batch under the lease; of several rows of one key each replaces the one before.
 
-    Raises
-    ------
-    store.lake.LakeError
-        When the lake cannot be written.
+@dataclass(slots=True)
+class _Waiting:
+    """The newest row of a key to be replaced: where it is kept, and how many there were of it."""
+
+    batch: int
+    row: int
+    number: int
+    times: int = 1
+
+
+class Merge:
+    """Rows of one file on their way into a table.
+
+    New rows are appended batch by batch. Rows that differ from what is on record wait until the file ends,
+    or until there are many of them: a later row of the same key counts more, so that a file that holds a
+    key twice leaves the same state each time, and replacing, which is slow, is done once.
     """
-    merged = Merged(lake.version())
-    for numbers in _rounds(_keys(table, rows)):
-        chosen = rows if len(numbers) == rows.num_rows else rows.take(pa.array(numbers))
-        with lake.writer(kind) as writer:
-            _Settling(lake, writer, table, chosen).settle(merged, numbers)
-            merged.version = writer.commit({"table": table.name, "rows": len(numbers)})
-    return merged
+
+    def __init__(self, lake: Lake, table: Table, kind: str = "load") -> None:
+        self._lake = lake
+        self._table = table
+        self._kind = kind
+        self._batches: list[pa.Table] = []
+        self._waiting: dict[str, _Waiting] = {}
+
+    def take(self, rows: pa.Table, numbers: Numbers) -> Merged:
+        """Settle and commit one batch under the lease; ``numbers`` are those of its rows in the file.
+
+        Raises
+        ------
+        store.lake.LakeError
+            When the lake cannot be written.
+        """
+        merged = Merged(self._lake.version())
+        for chosen in _rounds(_keys(self._table, rows)):
+            some = rows if len(chosen) == rows.num_rows else rows.take(pa.array(chosen))
+            with self._lake.writer(self._kind) as writer:
+                settled = _Settling(self._lake, writer, self._table, some, numbers[chosen])
+                settled.refuse(merged)
+                settled.append_new(merged)
+                self._put_back(settled, merged)
+                self._wait(settled, merged)
+                merged.version = self._commit(writer, some)
+        if len(self._waiting) > MOST_WAITING:
+            merged.add(self.finish())
+        return merged
+
+    def finish(self) -> Merged:
+        """Replace what waits.
+
+        Raises
+        ------
+        store.lake.LakeError
+            When the lake cannot be written.
+        """
+        merged = Merged(self._lake.version())
+        if not self._waiting:
+            return merged
+        rows, numbers = self._last_rows()
+        with self._lake.writer(self._kind) as writer:
+            settled = _Settling(self._lake, writer, self._table, rows, numbers)
+            settled.refuse(merged)
+            settled.append_new(merged)
+            settled.replace_changed(merged)
+            merged.unchanged += int(settled.same.sum())
+            merged.version = self._commit(writer, rows)
+        merged.replaced += sum(waiting.times - 1 for waiting in self._waiting.values())
+        self._waiting.clear()
+        self._batches.clear()
+        return merged
+
+    def _commit(self, writer: Writer, rows: pa.Table) -> int:
+        return writer.commit({"table": self._table.name, "rows": rows.num_rows})
+
+    def _put_back(self, settled: _Settling, merged: Merged) -> None:
+        """Drop what waits for keys whose newest row is as recorded."""
+        merged.unchanged += int(settled.same.sum())
+        if self._waiting:
+            for key in settled.keys.filter(pa.array(settled.same)).to_pylist():
+                dropped = self._waiting.pop(key, None)
+                merged.unchanged += dropped.times if dropped else 0
+
+    def _wait(self, settled: _Settling, merged: Merged) -> None:
+        places = np.flatnonzero(settled.changed)
+        if not len(places):
+            return
+        keys = settled.keys.take(pa.array(places)).to_pylist()
+        self._batches.append(settled.rows.take(pa.array(places)))
+        for row, (key, number) in enumerate(zip(keys, settled.numbers[places].tolist(), strict=True)):
+            earlier, waiting = self._waiting.get(key), _Waiting(len(self._batches) - 1, row, number)
+            if earlier is None:
+                self._waiting[key] = waiting
+            elif _content(self._row(earlier)) == _content(self._row(waiting)):
+                merged.unchanged += 1
+            else:
+                waiting.times += earlier.times
+                self._waiting[key] = waiting
+
+    def _row(self, waiting: _Waiting) -> dict[str, Any]:
+        row: dict[str, Any] = self._batches[waiting.batch].slice(waiting.row, 1).to_pylist()[0]
+        return row
+
+    def _last_rows(self) -> tuple[pa.Table, Numbers]:
+        chosen: dict[int, list[_Waiting]] = {}
+        for waiting in self._waiting.values():
+            chosen.setdefault(waiting.batch, []).append(waiting)
+        tables = [self._batches[b].take(pa.array([w.row for w in found])) for b, found in chosen.items()]
+        numbers = [w.number for found in chosen.values() for w in found]
+        return pa.concat_tables(tables, promote_options="default"), np.array(numbers, np.int64)
 
 
 def _rounds(keys: pa.Array) -> Iterator[Numbers]:
@@ -75,36 +180,59 @@ def _keys(table: Table, rows: pa.Table) -> pa.Array:
 
 
 class _Settling:
-    """Rows whose keys differ from each other."""
+    """Rows whose keys differ from each other, compared with what is on record.
 
-    def __init__(self, lake: Lake, writer: Writer, table: Table, rows: pa.Table) -> None:
+    Attributes
+    ----------
+    new, changed, same : marks of the rows that are not refused.
+    """
+
+    def __init__(self, lake: Lake, writer: Writer, table: Table, rows: pa.Table, numbers: Numbers) -> None:
         self._lake = lake
         self._writer = writer
         self._table = table
-        self._rows = rows
-        self._keys = _keys(table, rows)
-
-    def settle(self, merged: Merged, numbers: Numbers) -> None:
-        """Write what is new or changed; ``numbers`` are those of the rows in the batch."""
+        self.rows = rows
+        self.numbers = numbers
+        self.keys = _keys(table, rows)
         known = self._known()
-        place = pc.index_in(self._keys, value_set=_keys(self._table, known))
+        place = pc.index_in(self.keys, value_set=_keys(table, known))
         held: Mask = pc.is_valid(place).to_numpy(zero_copy_only=False)
-        refused = self._claimed_by_files()
-        same = np.zeros(len(self._keys), np.bool_)
-        if held.any():
-            aligned = known.take(place)
-            other_did = held & ~_equal(self._rows, aligned, _DID)
-            same = held & self._same_content(aligned)
-            self._name_owners(merged, numbers, np.flatnonzero(other_did & ~refused), aligned)
-            refused |= other_did
-        self._name_files(merged, numbers, refused)
-        self._write(merged, new=~held & ~refused, changed=held & ~same & ~refused)
-        merged.unchanged += int((same & ~refused).sum())
+        self._files = self._claimed_by_files()
+        self._aligned = known.take(place) if held.any() else known
+        none = np.zeros(len(self.keys), np.bool_)
+        self._others = held & ~_equal(rows, self._aligned, _DID) if held.any() else none
+        equal = held & self._same_content(self._aligned) if held.any() else none
+        kept = ~self._files & ~self._others
+        self.new, self.changed, self.same = ~held & kept, held & ~equal & kept, equal & kept
+
+    def refuse(self, merged: Merged) -> None:
+        """Say which rows have an id that belongs to something else."""
+        for row in np.flatnonzero(self._files).tolist():
+            text = f"Its id {self.keys[row].as_py()} belongs to a file of this archive."
+            merged.refused[int(self.numbers[row])] = RowRefused("id-taken", text)
+        for row in np.flatnonzero(self._others & ~self._files).tolist():
+            ours, theirs = (_value(table, _DID, row) for table in (self.rows, self._aligned))
+            key, theirs = self.keys[row].as_py(), theirs or "a row without a DID"
+            text = f"Its id {key} belongs to {theirs}, not to {ours}."
+            merged.refused[int(self.numbers[row])] = RowRefused("id-taken", text)
+
+    def append_new(self, merged: Merged) -> None:
+        """Write the rows whose keys are new."""
+        if self.new.any():
+            chosen = self.rows if self.new.all() else self.rows.filter(pa.array(self.new))
+            self._writer.append(self._table.name, chosen)
+        merged.accepted += int(self.new.sum())
+
+    def replace_changed(self, merged: Merged) -> None:
+        """Write the rows that differ from what is on record."""
+        if self.changed.any():
+            self._writer.replace(self._table.name, self.rows.filter(pa.array(self.changed)))
+        merged.replaced += int(self.changed.sum())
 
     def _known(self) -> pa.Table:
         """Return the rows that the table has of these keys."""
         first = self._table.key[0]
-        wanted = pc.unique(self._rows[first])
+        wanted = pc.unique(self.rows[first])
         found = self._writer.lookup(self._table.name, first, wanted.to_pylist())
         if not found.num_rows:
             return found
@@ -115,38 +243,21 @@ class _Settling:
     def _claimed_by_files(self) -> Mask:
         """Mark rows whose id is that of a file: such rows come from the file's headers alone."""
         if self._table.key != ("dp_id",):
-            return np.zeros(len(self._keys), np.bool_)
-        found = self._writer.lookup(_FILES, "dp_id", self._keys.to_pylist())["dp_id"]
-        claimed: Mask = pc.is_in(self._keys, value_set=found).to_numpy(zero_copy_only=False)
+            return np.zeros(len(self.keys), np.bool_)
+        found = self._writer.lookup(_FILES, "dp_id", self.keys.to_pylist())["dp_id"]
+        claimed: Mask = pc.is_in(self.keys, value_set=found).to_numpy(zero_copy_only=False)
         return claimed
 
     def _same_content(self, aligned: pa.Table) -> Mask:
-        same = np.ones(len(self._keys), np.bool_)
+        same = np.ones(len(self.keys), np.bool_)
         for column in self._table.columns:
             if column.name not in _NOT_CONTENT:
-                same &= _equal(self._rows, aligned, column.name)
+                same &= _equal(self.rows, aligned, column.name)
         return same
 
-    def _name_owners(self, merged: Merged, numbers: Numbers, rows: Numbers, aligned: pa.Table) -> None:
-        for row in rows.tolist():
-            key = self._keys[row].as_py()
-            ours, theirs = (_value(table, _DID, row) for table in (self._rows, aligned))
-            text = f"Its id {key} belongs to {theirs or 'a row without a DID'}, not to {ours}."
-            merged.refused[int(numbers[row])] = RowRefused("id-taken", text)
 
-    def _name_files(self, merged: Merged, numbers: Numbers, refused: Mask) -> None:
-        for row in np.flatnonzero(refused).tolist():
-            text = f"Its id {self._keys[row].as_py()} belongs to a file of this archive."
-            merged.refused.setdefault(int(numbers[row]), RowRefused("id-taken", text))
-
-    def _write(self, merged: Merged, *, new: Mask, changed: Mask) -> None:
-        if new.any():
-            chosen = self._rows if new.all() else self._rows.filter(pa.array(new))
-            self._writer.append(self._table.name, chosen)
-        if changed.any():
-            self._writer.replace(self._table.name, self._rows.filter(pa.array(changed)))
-        merged.accepted += int(new.sum())
-        merged.replaced += int(changed.sum())
+def _content(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _NOT_CONTENT}
 
 
 def _equal(ours: pa.Table, theirs: pa.Table, name: str) -> Mask:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
-from indexer import IngestError, Summary, load
+from indexer import IngestError, Summary, load, tables
 
 DID = "ivo://other.example/ID?"
 
@@ -82,6 +82,24 @@ def test_of_rows_with_one_id_each_replaces_the_one_before(archive: Any, tmp_path
         == "accepted 2, unchanged 1, replaced 1, quarantined 0"
     )
     assert [row["s_ra"] for row in archive.rows("ivoa.obscore", "dp_id", "s_ra")] == [2.0, 3.0]
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_a_key_twice_in_a_file_is_unchanged_the_second_time(
+    archive: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Whether its rows come in one batch or in several."""
+    monkeypatch.setattr(tables, "BATCH_ROWS", size)
+    dids = [f"{DID}{name}" for name in "ABAAB"]
+    table = rows(5, obs_publisher_did=dids, obs_id=["1", "2", "3", "4", "2"])
+    table = table.set_column(table.column_names.index("s_region"), "s_region", pa.nulls(5, pa.string()))
+    table = table.set_column(table.column_names.index("s_ra"), "s_ra", pa.array([1.0] * 5))
+    path = parquet(tmp_path, table)
+    assert loaded(archive, path).line() == "accepted 2, unchanged 1, replaced 2, quarantined 0"
+    version = archive.lake.version()
+    assert loaded(archive, path).line() == "accepted 0, unchanged 5, replaced 0, quarantined 0"
+    assert archive.lake.version() == version
+    assert [row["obs_id"] for row in archive.rows("ivoa.obscore", "dp_id", "obs_id")] == ["4", "2"]
 
 
 def test_an_id_of_another_did_is_refused_naming_both(archive: Any, tmp_path: Path) -> None:
