@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 from indexer.errors import FileRefused
 from indexer.streams import Expanded, Limits, RawFile
+from indexer.sums import DataSum
 
 BLOCK: Final = 2880
 CARD: Final = 80
@@ -34,6 +35,7 @@ class FitsFile:
     checksum : SHA-256 of these bytes, hexadecimal.
     encoding : gzip, compress or bzip2; None for a plain file.
     warnings : what is unusual and was tolerated.
+    data_sums : for each unit whose header states a DATASUM that can be checked, that of the data found.
     """
 
     hdus: tuple[tuple[str, ...], ...]
@@ -41,6 +43,7 @@ class FitsFile:
     checksum: str
     encoding: str | None
     warnings: tuple[str, ...] = ()
+    data_sums: tuple[int | None, ...] = ()
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class _Walk:
     cards: int = 0
     hdus: list[tuple[str, ...]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    data_sums: list[int | None] = field(default_factory=list)
 
 
 def read_fits(path: Path, limits: Limits | None = None, *, copy: BinaryIO | None = None) -> FitsFile:
@@ -90,7 +94,14 @@ def _read(raw: RawFile, limits: Limits) -> FitsFile:
     if stream.encoding is not None:
         _drain(walk)
     checksum = raw.finish()
-    return FitsFile(tuple(walk.hdus), raw.size, checksum, stream.encoding, tuple(walk.warnings))
+    return FitsFile(
+        tuple(walk.hdus),
+        raw.size,
+        checksum,
+        stream.encoding,
+        tuple(walk.warnings),
+        tuple(walk.data_sums),
+    )
 
 
 def _drain(walk: _Walk) -> None:
@@ -164,16 +175,23 @@ def _check_text(block: bytes, number: int) -> None:
 
 
 def _pass_data(walk: _Walk, size: int) -> None:
-    found = walk.stream.skip(size)
     number = len(walk.hdus)
+    total = DataSum() if _states_sum(walk.hdus[-1]) else None
+    found = walk.stream.skip(size, None if total is None else total.add)
     if found < size:
         raise FileRefused(
             "truncated",
             f"The file is incomplete: the data of unit {number} end after {found} of {size} bytes.",
         )
     padding = -size % BLOCK
-    if walk.stream.skip(padding) < padding:
+    if walk.stream.skip(padding, None if total is None else total.add) < padding:
         walk.warnings.append(f"the data of header-data unit {number} are not filled up to 2880 bytes")
+    walk.data_sums.append(None if total is None else total.value)
+
+
+def _states_sum(cards: Sequence[str]) -> bool:
+    """Tell whether DATASUM can be checked; that of a compressed image may be of the image or of its table."""
+    return any(card.startswith("DATASUM ") for card in cards) and structure(cards).get("ZIMAGE") != "T"
 
 
 def data_size(cards: Sequence[str], *, primary: bool) -> int:

@@ -129,6 +129,7 @@ def _described(packages: Packages, job: ReadJob, fits: FitsFile, copy: Path | No
         file_name=found.path.name,
         path=found.relative,
         size=fits.size,
+        data_sums=fits.data_sums,
     )
     mapped = _mapped(packages, headers, job.collection)
     return ReadFile(

@@ -214,11 +214,13 @@ class Expanded:
             parts.append(part)
         return b"".join(parts)
 
-    def skip(self, size: int) -> int:
-        """Pass over ``size`` bytes and return how many there were."""
+    def skip(self, size: int, seen: Callable[[memoryview], None] | None = None) -> int:
+        """Pass over ``size`` bytes, show them to ``seen`` piece by piece, and return how many there were."""
         missing = size
         while missing and (self._data or self._more()):
             step = min(missing, len(self._data))
+            if seen is not None:
+                seen(self._data[:step])
             self._data = self._data[step:]
             missing -= step
         return size - missing

@@ -146,10 +146,11 @@ class Header(Mapping[str, Value]):
 
 @dataclass(frozen=True)
 class Hdu:
-    """One header and data unit, without its data."""
+    """One header and data unit, without its data; ``data_sum`` is their checksum as found, if it is known."""
 
     header: Header
     number: int = 0
+    data_sum: int | None = None
 
     def integer(self, key: str, default: int = 0) -> int:
         """Return an integer card; ``default`` when it says something else or nothing."""
@@ -217,10 +218,19 @@ class FileHeaders:
 
     @classmethod
     def from_cards(
-        cls, hdus: Sequence[Iterable[str]], *, file_name: str, path: str | None = None, size: int = 0
+        cls,
+        hdus: Sequence[Iterable[str]],
+        *,
+        file_name: str,
+        path: str | None = None,
+        size: int = 0,
+        data_sums: Sequence[int | None] = (),
     ) -> FileHeaders:
-        """Build from one list of card texts per HDU."""
-        built = tuple(Hdu(Header(cards), number) for number, cards in enumerate(hdus))
+        """Build from one list of card texts per HDU, and the checksums of their data as far as known."""
+        built = tuple(
+            Hdu(Header(cards), number, data_sums[number] if number < len(data_sums) else None)
+            for number, cards in enumerate(hdus)
+        )
         return cls(built, file_name, file_name if path is None else path, size)
 
     @property

@@ -8,42 +8,23 @@ from urllib.parse import quote
 from instruments.errors import MappingRefused
 from instruments.headers import FileHeaders
 from instruments.moments import start_time
+from instruments.origin import SUFFIXES, altered, processed_by, unproven
 from sky.times import TimeError, parse_mjd
 
 _ARCHIVE_NAME = re.compile(
     r"(?P<name>(?P<prefix>[A-Z0-9_]+)\.(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}))"
     r"(?:\.t?fits)?(?:\.(?:Z|gz|fz))?\Z"
 )
-_SUFFIXES = re.compile(r"(?:\.(?:t?fits?|fts|mt|ffits|hdr))?(?:\.(?:Z|gz|fz|bz2))?\Z", re.IGNORECASE)
 _PIPEFILE = re.compile(r"r\.(?P<name>.+\.\d{3})(?:_.*)?")
 
-_PRODUCT_KEYS = (
-    "PRODCATG",
-    "ESO PRO CATG",
-    "PIPEFILE",
-    "PRODLVL",
-    "PROCSOFT",
-    "DATAMD5",
-    "IRAF-TLM",
-    "CCDPROC",
-    "IMCMB001",
-    "NCOMBINE",
-    "ZEROCOR",
-    "DARKCOR",
-    "FLATCOR",
-    "PROV1",
-    "ASTIRMS1",
-)
-"""Keywords that pipelines and reduction software leave behind, and raw frames never have."""
-
-_REDUCTION_SOFTWARE = ("MIDAS", "IRAF", "IDL")
-"""Words in ORIGIN, or in the comment of SIMPLE, of files that reduction software wrote."""
-
-_NO_DETECTORS = frozenset({8, 64, -64})
-"""BITPIX of primary images that no detector delivers."""
+_PRODUCT_PREFIX = "ADP"
+"""Prefix of the archive names that Phase 3 gives to products."""
 
 _DAY = 1.0
 """Days by which the name of a raw frame may differ from its date."""
+
+_SECOND = 1.0 / 86_400.0
+"""Days by which the name of a raw frame differs from its date at most, when both are exact."""
 
 
 def archive_name(text: str | None) -> str | None:
@@ -63,28 +44,17 @@ def archive_prefix(text: str | None) -> str | None:
 
 def stem(file_name: str) -> str:
     """Return a file name or path without the suffixes of FITS and of compression."""
-    return _SUFFIXES.sub("", file_name)
+    return SUFFIXES.sub("", file_name)
 
 
 def is_processed(headers: FileHeaders) -> bool:
     """Tell whether software has made this file from another, so that it is no raw frame.
 
-    Besides the keywords of pipelines counts what MIDAS, IRAF and IDL leave in files they wrote, and a
+    Besides the keywords of pipelines counts what reduction software leaves in files it wrote, and a
     primary image of bytes or of 64-bit numbers: no detector of the observatory delivers one, but masks and
     results of computing are kept that way with the header of the frame they belong to.
     """
-    return headers.remember("is processed", _is_processed)
-
-
-def _is_processed(headers: FileHeaders) -> bool:
-    if headers.get(*_PRODUCT_KEYS) is not None or headers.has("ESO PRO "):
-        return True
-    origin = str(headers.primary.get("ORIGIN", "")).upper()
-    written_by = headers.primary.comment("SIMPLE").upper()
-    if any(word in origin or f"WRITTEN BY {word}" in written_by for word in _REDUCTION_SOFTWARE):
-        return True
-    first = headers.hdus[0] if headers.hdus else None
-    return first is not None and first.is_image and first.integer("BITPIX") in _NO_DETECTORS
+    return processed_by(headers) is not None or archive_prefix(headers.text("ARCFILE")) == _PRODUCT_PREFIX
 
 
 def is_raw_frame(headers: FileHeaders, own_id: str | None) -> bool:
@@ -93,18 +63,21 @@ def is_raw_frame(headers: FileHeaders, own_id: str | None) -> bool:
     It has its ARCFILE as id, or says what it was taken for (DPR CATG) and when: the archive adds ARCFILE,
     so a frame that comes from the telescope has none yet.
     """
-    if is_processed(headers):
+    if is_processed(headers) or altered(headers) is not None:
         return False
     return own_id is not None or (
-        headers.text("ESO DPR CATG") is not None and start_time(headers) is not None
+        headers.text("ARCFILE") is None
+        and headers.text("ESO DPR CATG") is not None
+        and start_time(headers) is not None
     )
 
 
 def dp_id(headers: FileHeaders) -> str | None:
     """Return the id that the headers give this file, None when the archive mints one.
 
-    A raw frame is its ARCFILE. So is a Phase 3 product whose ARCFILE is its own file name; any other
-    product carries the ARCFILE of its raw frame, which it must not take.
+    A raw frame is its ARCFILE, if nothing casts doubt on its being one (:mod:`instruments.origin`). So is a
+    Phase 3 product whose ARCFILE is its own file name; any other product carries the ARCFILE of its raw
+    frame, which it must not take.
 
     Raises
     ------
@@ -114,11 +87,31 @@ def dp_id(headers: FileHeaders) -> str | None:
     name = archive_name(headers.text("ARCFILE"))
     if name is None:
         return None
-    if not is_processed(headers):
-        _check_date(name, headers)
-        return name
+    if is_processed(headers):
+        return name if _is_phase3_name(headers, name) else None
+    doubt = altered(headers) or unproven(headers, name)
+    if doubt is not None:
+        headers.warn(f"it is not taken for the raw frame {name}: {doubt}")
+        return None
+    _check_date(name, headers)
+    return name
+
+
+def _is_phase3_name(headers: FileHeaders, name: str) -> bool:
+    """Tell whether a product is called by its ARCFILE, and that is not the name of its raw frame."""
+    if headers.get("PRODCATG") is None and archive_prefix(name) != _PRODUCT_PREFIX:
+        return False
     own = stem(headers.file_name).replace("_", ":")
-    return name if headers.get("PRODCATG") is not None and own == name.replace("_", ":") else None
+    return own == name.replace("_", ":") and not _names_exposure(headers, name)
+
+
+def _names_exposure(headers: FileHeaders, name: str) -> bool:
+    """Tell whether the time in an archive name is that of the exposure, as in those of raw frames."""
+    start = start_time(headers)
+    try:
+        return start is not None and abs(start.mjd - parse_mjd(name.partition(".")[2])) < _SECOND
+    except TimeError:
+        return False
 
 
 def _check_date(name: str, headers: FileHeaders) -> None:

@@ -28,7 +28,7 @@ def write_hdu(cards: Cards, *, primary: bool) -> list[str]:
     if not isinstance(cards, Mapping):
         return list(cards)
     start: dict[str, Any] = {"SIMPLE": True} if primary else {"XTENSION": "IMAGE"}
-    data = {"BITPIX": -32, "NAXIS": 2, "NAXIS1": 100, "NAXIS2": 50}
+    data = {"BITPIX": 16, "NAXIS": 2, "NAXIS1": 100, "NAXIS2": 50}
     return [
         write_card(key, *value) if isinstance(value, tuple) else write_card(key, value)
         for key, value in {**start, **data, **cards}.items()
@@ -45,9 +45,15 @@ def packages() -> Packages:
 def make() -> Callable[..., FileHeaders]:
     """Build headers from keywords and values, one mapping or list of cards per HDU; 100 x 50 pixels each."""
 
-    def build(*hdus: Cards, name: str = "file.fits", path: str | None = None, size: int = 0) -> FileHeaders:
+    def build(
+        *hdus: Cards,
+        name: str = "file.fits",
+        path: str | None = None,
+        size: int = 0,
+        data_sums: Sequence[int | None] = (),
+    ) -> FileHeaders:
         cards = [write_hdu(hdu, primary=number == 0) for number, hdu in enumerate(hdus)]
-        return FileHeaders.from_cards(cards, file_name=name, path=path, size=size)
+        return FileHeaders.from_cards(cards, file_name=name, path=path, size=size, data_sums=data_sums)
 
     return build
 
