@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import count
 
 import duckdb
 import numpy as np
@@ -36,9 +37,9 @@ class Delta:
 
     def __init__(self, engine: duckdb.DuckDBPyConnection, first_number: int) -> None:
         self._engine = engine
-        self._next = first_number
+        self._numbers = count(first_number)
         self._made: dict[str, StoredTable] = {}
-        self._serial = 0
+        self._serials = count()
 
     def start(self, version: int, declared: schemas.Schemas, tables: Mapping[str, TableState]) -> State:
         """Return the state of a generation alone.
@@ -64,7 +65,7 @@ class Delta:
                 name = change.table.lower()
                 if name in tables:
                     tables[name] = self._changed(tables[name], change)
-            same = not step.declared and not step.dropped and declared.schemas == state.declared.schemas
+            same = declared.schemas == state.declared.schemas
             virtual = state.virtual if same else self._virtual(declared)
             self._engine.execute("COMMIT")
         except BaseException:
@@ -75,12 +76,12 @@ class Delta:
 
     def _virtual(self, declared: schemas.Schemas) -> Mapping[str, str]:
         """Put the rows that describe the declarations into tables of their own."""
-        self._serial += 1
+        serial = next(self._serials)
         names: dict[str, str] = {}
         if not any(table.virtual for table in declared):
             return names
         for number, (name, rows) in enumerate(tap_schema_tables(declared).items()):
-            sql = f"v{self._serial}_{number}"
+            sql = f"v{serial}_{number}"
             renamed = rows.rename_columns([f"c{place}" for place in range(rows.num_columns)])
             self._insert(f"CREATE TABLE {sql} AS SELECT * FROM incoming", renamed)
             names[name.lower()] = sql
@@ -89,8 +90,7 @@ class Delta:
     def _declared(self, table: TableState | None, declared: schemas.Table) -> TableState:
         """Return the state of a table as it is declared now, empty when it is new."""
         if table is None:
-            number, self._next = self._next, self._next + 1
-            return TableState(stored_table(declared, number))
+            return TableState(stored_table(declared, next(self._numbers)))
         if not table.stored.holds(declared):
             raise NeedsGenerationError(f"the declaration of {declared.name} has changed")
         return with_columns(table, declared)

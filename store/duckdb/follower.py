@@ -63,7 +63,7 @@ class Follower:
         self._resources = (threads, memory_limit)
         self._clock = clock
         self._lease: int | None = None
-        self._last: tuple[int, float] = (-1, clock())
+        self._last: tuple[int, float] | None = None
         self._due_since: float | None = None
         self._took = 0.0
 
@@ -160,7 +160,7 @@ class Follower:
         if is_wanted(self._folder):
             return "a reader asks for it"
         now = self._clock()
-        if version != self._last[0]:
+        if self._last is None or version != self._last[0]:
             self._last = (version, now)
         quiet = now - self._last[1] >= self._policy.quiet
         behind = version - newest
