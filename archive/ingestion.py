@@ -29,13 +29,14 @@ class Ingestion:
 
     def ingest(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[str | Path],
         *,
         collection: str | None = None,
         holding: Literal["reference", "copy", "move"] = "reference",
         workers: int | None = None,
         progress: Report | None = None,
         stop: Event | None = None,
+        watch_seconds: float | None = None,
     ) -> Summary:
         """Ingest files and folders; see :func:`indexer.ingest`."""
         return indexer.ingest(
@@ -49,6 +50,7 @@ class Ingestion:
             progress=progress,
             workers=workers,
             stop=stop,
+            watch_seconds=watch_seconds,
         )
 
     def load(
@@ -108,16 +110,13 @@ class Ingestion:
             quarantine=self.quarantine,
             files_root=self.settings.files_root,
             package_folders=self._package_folders(),
+            stop=stop,
         )
         for step in steps:
             tell(step.message)
             if step.summary is not None:
-                total.counts.update(step.summary.counts)
-                total.reasons.extend(step.summary.reasons)
-                total.version = step.summary.version
-            if stop.is_set():
-                total.stopped = True
-                break
+                total.add(step.summary)
+        total.stopped = stop.is_set()
         return total
 
     def _package_folders(self) -> list[Path]:

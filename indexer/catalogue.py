@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from indexer.checks import Problems, check_rows
 from indexer.columns import SourceColumn, convert
-from indexer.errors import IngestError
+from indexer.errors import IngestError, in_words
 from indexer.naming import ID_UCDS, ROW_ID, Described, describe, find_key, find_position, in_degrees
 from indexer.reader import VERSION
 from indexer.spherical import with_spherical_columns
@@ -73,7 +73,7 @@ def publish(
     except Incompatible as error:
         raise IngestError("name", f"{error}.") from error
     except LakeError as error:
-        raise IngestError("lake", f"The lake cannot be written: {error}") from error
+        raise IngestError("lake", in_words(error)) from error
     if table.position is None:
         summary.note(f"{table.name} has no position columns; it is not searched by position.")
     return summary
@@ -95,7 +95,7 @@ def unpublish(table_name: str, *, lake: Lake) -> Summary:
     except UnknownTableError:
         raise IngestError("name", f"No catalogue {table_name} is published.") from None
     except LakeError as error:
-        raise IngestError("lake", f"The lake cannot be written: {error}") from error
+        raise IngestError("lake", in_words(error)) from error
     return summary
 
 

@@ -66,18 +66,22 @@ class Visited:
 Discovered: TypeAlias = Found | NotRead | Visited
 
 
-def discover(paths: Iterable[str | Path]) -> Iterator[Discovered]:
+def discover(paths: Iterable[str | Path], *, must_exist: bool = True) -> Iterator[Discovered]:
     """Walk paths, globs and folders, sorted, each file once.
 
     A file named by the caller is always a candidate; in folders those are, whose name or first bytes say
     FITS. Hidden and unfinished files are passed over.
+
+    Parameters
+    ----------
+    must_exist : whether a path that is not there, or a glob that matches nothing, is an error.
 
     Raises
     ------
     IngestError
         Before anything is yielded, when a path does not exist or a glob matches nothing.
     """
-    roots = [root for path in paths for root in _roots(path)]
+    roots = [root for path in paths for root in _roots(path, must_exist=must_exist)]
     return _walk_all(roots)
 
 
@@ -88,17 +92,21 @@ def find_again(root: Path, relatives: Iterable[str]) -> Iterator[Discovered]:
         yield from walk.named(relative.rstrip("/"))
 
 
-def _roots(path: str | Path) -> list[tuple[Path, str | None]]:
+def _roots(path: str | Path, *, must_exist: bool) -> list[tuple[Path, str | None]]:
     """Return (root folder, entry below it); the entry is None for the whole folder."""
+    if not os.fspath(path).strip():
+        raise IngestError("not-found", "An empty path names no file.")
     text = os.path.abspath(os.fspath(path))  # noqa: PTH100 - resolve() would follow the links we check
     if os.path.lexists(text):
         return [_root(Path(text))]
     if glob.has_magic(text):
         folder = _fixed_part(text)
         matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - the pattern may be absolute
-        if matches:
+        if matches or not must_exist:
             return [(folder, os.path.relpath(match, folder)) for match in matches]
         raise IngestError("not-found", f"Nothing matches {path}.")
+    if not must_exist:
+        return []
     raise IngestError("not-found", f"There is no file or folder {path}.")
 
 

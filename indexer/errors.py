@@ -8,7 +8,12 @@ IndexerError
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from typing_extensions import override
+
+if TYPE_CHECKING:
+    from indexer.summary import Summary
 
 
 class IndexerError(Exception):
@@ -34,4 +39,11 @@ class RowRefused(IndexerError):  # noqa: N818 - it names an outcome
 
 
 class IngestError(IndexerError):
-    """The run stops here."""
+    """The run stops here; ``summary`` says what became of what it had committed before."""
+
+    summary: Summary | None = None
+
+
+def in_words(error: Exception) -> str:
+    """Return what stops a run when the lake cannot be written, as one line."""
+    return f"The lake cannot be written: {' '.join(str(error).split())}"

@@ -12,18 +12,17 @@ from pathlib import Path
 from threading import Event
 from typing import Final, Literal, TypeAlias
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from indexer.batch import Result, Taken, commit, prepare
 from indexer.discovery import Discovered, Found, NotRead, Visited, discover, find_again
-from indexer.errors import FileRefused, IngestError
+from indexer.errors import FileRefused, IngestError, in_words
 from indexer.holdings import Incoming, location_of
+from indexer.known import Known, recorded
 from indexer.reader import ReadFile, ReadJob, prepare_reader
 from indexer.readers import ReaderPool, read_here
 from indexer.refusals import Refusals
-from indexer.settle import ALIASES, FILES, Place
+from indexer.settle import Place
 from indexer.summary import Outcome, Progress, Report, Summary
+from indexer.watching import Watched
 from store.database import QuarantineStore
 from store.lake import Lake, LakeError
 
@@ -35,17 +34,8 @@ BATCH_BYTES: Final = 64 << 20
 """Header bytes of one batch."""
 
 FEW: Final = 4
-"""So few files are read in this process."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is on record of a place; ``location`` is that of its own file, None for an alias."""
-
-    size: int
-    mtime: int
-    location: str | None
-    managed: bool
+FEW_BYTES: Final = 64 << 20
+"""So few and small files are read in this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +59,7 @@ def ingest(
     progress: Report | None = None,
     workers: int | None = None,
     stop: Event | None = None,
+    watch_seconds: float | None = None,
 ) -> Summary:
     """Ingest files, folders and globs; every file has exactly one outcome.
 
@@ -83,16 +74,36 @@ def ingest(
     progress : told now and then how far the run is.
     workers : reader processes; 0 reads in this process; by default one per processor, at most 4.
     stop : when set, the run commits what was read and ends.
+    watch_seconds : when given, the run looks again and again, with pauses of this length, and takes what is
+        new and complete, until ``stop`` is set.
 
     Raises
     ------
     IngestError
         When the run cannot go on: a path that does not exist, a full disk, a wrong Instrument Package.
-        What was committed stays.
+        What was committed stays; the error's ``summary`` counts it.
     """
-    archive = Archive(lake, quarantine, files_root)
-    run = _Run(archive, collection, holding, progress, stop or Event())
-    return _finished(run, discover(paths), tuple(package_folders), workers)
+    stop, paths = stop or Event(), list(paths)
+    archive, folders = Archive(lake, quarantine, files_root), tuple(package_folders)
+    total = Summary(version=lake.version())
+    for discovered in _looks(paths, watch_seconds, stop):
+        run = _Run(archive, collection, holding, progress, stop)
+        _finish(run, discovered, folders, workers, total)
+    return total
+
+
+def _looks(
+    paths: Sequence[str | Path], watch_seconds: float | None, stop: Event
+) -> Iterator[Iterator[Discovered]]:
+    """Yield what is found: once, or again and again whenever there is something new."""
+    if watch_seconds is None:
+        yield discover(paths)
+        return
+    watched = Watched(paths, watch_seconds)
+    while not stop.is_set():
+        if found := watched.look():
+            yield iter(found)
+        stop.wait(watch_seconds)
 
 
 def retry(
@@ -127,23 +138,31 @@ def retry(
     total = Summary(version=lake.version())
     for (collection, root), paths in groups.items():
         run = _Run(archive, collection, holding, progress, stop or Event())
-        total.add(_finished(run, find_again(Path(root), paths), tuple(package_folders), workers))
+        _finish(run, find_again(Path(root), paths), tuple(package_folders), workers, total)
     if rows:
         total.note(f"{rows} refused rows were not tried; load their files again.")
     return total
 
 
-def _finished(
-    run: _Run, discovered: Iterator[Discovered], folders: tuple[Path, ...], workers: int | None
-) -> Summary:
+def _finish(
+    run: _Run,
+    discovered: Iterator[Discovered],
+    folders: tuple[Path, ...],
+    workers: int | None,
+    total: Summary,
+) -> None:
+    """Carry a run out and add what became of its files to a total, also when it fails."""
     try:
         with ExitStack() as stack:
             if run.holding != "reference":
                 run.incoming = stack.enter_context(Incoming(run.archive.files_root))
             run.go(discovered, folders, workers)
-    except LakeError as error:
-        raise IngestError("lake", f"The lake cannot be written: {error}") from error
-    return run.summary
+    except (LakeError, IngestError) as error:
+        failure = IngestError("lake", in_words(error)) if isinstance(error, LakeError) else error
+        total.add(run.committed())
+        failure.summary = total
+        raise failure from error.__cause__
+    total.add(run.summary)
 
 
 @dataclass(slots=True)
@@ -177,9 +196,14 @@ class _Run:
         self._found = 0
         self._schemas = archive.lake.schemas()
         self._refusals = Refusals(archive.quarantine)
-        self._on_record: dict[str, dict[Place, _Known]] = {}
+        self._on_record: dict[str, dict[Place, Known]] = {}
         self._claimed: dict[Place, Path] = {}
         self._pending = _Pending()
+
+    def committed(self) -> Summary:
+        """Return the summary of a run that failed, without what was not kept."""
+        self.summary.counts[Outcome.QUARANTINED] -= self._refusals.unsaved
+        return self.summary
 
     def go(self, discovered: Iterator[Discovered], folders: tuple[Path, ...], workers: int | None) -> None:
         """Read everything and commit it."""
@@ -187,11 +211,11 @@ class _Run:
         make = partial(prepare_reader, folders)
         count = min(os.cpu_count() or 1, 4) if workers is None else workers
         first = _few(jobs) if workers is None else []
-        if count == 0 or (workers is None and len(first) <= FEW):
+        if count == 0 or (workers is None and _are_few(first)):
             self._take(read_here(make, first if workers is None else jobs))
             return
         with ReaderPool[ReadJob, ReadFile](make, count) as pool:
-            self._take(pool.results(_chain(first, jobs)))
+            self._take(pool.results(_chain(first, jobs), self._stop))
 
     def _jobs(self, discovered: Iterable[Discovered]) -> Iterator[ReadJob]:
         """Return what must be read; the rest has its outcome at once."""
@@ -223,19 +247,19 @@ class _Run:
         self._outcome(place, Outcome.UNCHANGED)
         return True
 
-    def _as_recorded(self, found: Found, known: _Known) -> bool:
+    def _as_recorded(self, found: Found, known: Known) -> bool:
         if (known.size, known.mtime) != (found.size, found.mtime):
             return False
         if known.managed:
             return self.holding == "reference" or self._is_kept(known)
         return self.holding == "reference" and known.location in (None, str(found.path))
 
-    def _is_kept(self, known: _Known) -> bool:
+    def _is_kept(self, known: Known) -> bool:
         return known.location is not None and (self.archive.files_root / known.location).is_file()
 
-    def _seen(self, collection: str) -> Mapping[Place, _Known]:
+    def _seen(self, collection: str) -> Mapping[Place, Known]:
         if collection not in self._on_record:
-            self._on_record[collection] = dict(_recorded(self.archive.lake, collection, self.summary.version))
+            self._on_record[collection] = dict(recorded(self.archive.lake, collection, self.summary.version))
         return self._on_record[collection]
 
     def _take(self, results: Iterable[tuple[ReadJob, ReadFile | FileRefused]]) -> None:
@@ -247,6 +271,7 @@ class _Run:
                 self._pending.size += len(result.cards)
             if self._pending.full:
                 self._commit()
+        self.summary.stopped = self.summary.stopped or self._stop.is_set()
         self._commit()
 
     def _commit(self) -> None:
@@ -303,30 +328,13 @@ def _few(jobs: Iterator[ReadJob]) -> list[ReadJob]:
     return found
 
 
+def _are_few(jobs: Sequence[ReadJob]) -> bool:
+    return len(jobs) <= FEW and sum(job.found.size for job in jobs) <= FEW_BYTES
+
+
 def _chain(first: Sequence[ReadJob], rest: Iterator[ReadJob]) -> Iterator[ReadJob]:
     yield from first
     yield from rest
-
-
-def _recorded(lake: Lake, collection: str, version: int) -> Iterator[tuple[Place, _Known]]:
-    """Yield what is on record of a collection."""
-    chosen = pc.field("collection") == collection
-    columns = ["path", "size", "mtime", "dp_id", "checksum"]
-    aliases = lake.read(ALIASES, version, columns, filter=chosen).to_pylist()
-    same = pc.field("dp_id").isin(pa.array({row["dp_id"] for row in aliases}, pa.string()))
-    held = lake.read(FILES, version, ["dp_id", "checksum", "location", "holding"], filter=same).to_pylist()
-    files = {row["dp_id"]: row for row in held}
-    for row in aliases:
-        file = files[row["dp_id"]]
-        # An alias whose file has new content since is a file of its own.
-        if row["checksum"] == file["checksum"]:
-            managed = file["holding"] == "managed"
-            location = file["location"] if managed else None
-            yield (collection, row["path"]), _Known(row["size"], row["mtime"], location, managed)
-    columns = ["path", "size", "mtime", "location", "holding"]
-    for row in lake.read(FILES, version, columns, filter=chosen).to_pylist():
-        managed = row["holding"] == "managed"
-        yield (collection, row["path"]), _Known(row["size"], row["mtime"], row["location"], managed)
 
 
 def _as_found(found: Found) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,10 +20,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.checks import Problems, check_rows
 from indexer.columns import SourceColumn, convert, unit_factor
-from indexer.errors import FileRefused, IngestError
+from indexer.errors import FileRefused, IngestError, in_words
 from indexer.merge import Merge, Merged
 from indexer.reader import VERSION
 from indexer.readers import ReaderPool, read_here
+from indexer.refusals import unwritable
 from indexer.spherical import with_spherical_columns
 from indexer.summary import Outcome, Progress, Report, Summary
 from indexer.tables import BadLine, TableFile, open_table
@@ -113,10 +114,13 @@ def load(
         few = path.stat().st_size <= FEW_BYTES if source.rows is None else source.rows <= FEW_ROWS
         with nullcontext() if few else lake.loading():
             run.go(source, plan, workers, few=few)
-    except LakeError as error:
-        raise IngestError("lake", f"The lake cannot be written: {error}") from error
-    if quarantine is not None:
-        _remember(quarantine, path, table, run.summary)
+    except (LakeError, IngestError) as error:
+        failure = IngestError("lake", in_words(error)) if isinstance(error, LakeError) else error
+        failure.summary = run.summary
+        with suppress(IngestError):
+            _remember(quarantine, path, table, run.summary)
+        raise failure from error.__cause__
+    _remember(quarantine, path, table, run.summary)
     return run.summary
 
 
@@ -225,11 +229,12 @@ class _Run:
             jobs = self._jobs(source)
             if count:
                 pool = stack.enter_context(ReaderPool[RowsJob, ReadyRows](make, count, depth=1))
-                results = pool.results(jobs)
+                results = pool.results(jobs, self._stop)
             else:
                 results = read_here(make, jobs)
             for _, result in results:
                 self._take(result)
+            self.summary.stopped = self.summary.stopped or self._stop.is_set()
             self._settled(self._merge.finish())
         for line in source.bad_lines:
             self.summary.quarantine(f"row {line.row}", "fields", f"Row {line.row}: {line.message}.")
@@ -284,8 +289,10 @@ class _Run:
         self.summary.quarantine(f"row {row}", code, f"Row {row}: {message}")
 
 
-def _remember(quarantine: QuarantineStore, path: Path, table: Table, summary: Summary) -> None:
+def _remember(quarantine: QuarantineStore | None, path: Path, table: Table, summary: Summary) -> None:
     """List the refused rows of a file in the place of those that it had before."""
+    if quarantine is None:
+        return
     prefix = f"{path.name} "
     try:
         earlier = [e.path for e in quarantine.list(collection=table.name) if e.path.startswith(prefix)]
@@ -302,4 +309,7 @@ def _remember(quarantine: QuarantineStore, path: Path, table: Table, summary: Su
             for reason in summary.reasons
         )
     except SQLAlchemyError as error:
-        raise IngestError("database", f"The quarantine cannot be written: {error}") from error
+        summary.counts[Outcome.QUARANTINED] = 0
+        failure = unwritable(error)
+        failure.summary = summary
+        raise failure from error

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from threading import Event
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 from indexer.errors import FileRefused, IndexerError, IngestError
@@ -81,8 +82,10 @@ class ReaderPool(Generic[JobT, ResultT]):
                 reader.process.kill()
                 reader.process.join()
 
-    def results(self, jobs: Iterable[JobT]) -> Iterator[tuple[JobT, ResultT | FileRefused]]:
-        """Read jobs and yield each with its result, in the order of the jobs.
+    def results(
+        self, jobs: Iterable[JobT], stop: Event | None = None
+    ) -> Iterator[tuple[JobT, ResultT | FileRefused]]:
+        """Read jobs and yield each with its result, in the order of the jobs, until told to stop.
 
         Raises
         ------
@@ -90,7 +93,7 @@ class ReaderPool(Generic[JobT, ResultT]):
             When a process says that the run cannot go on.
         """
         run = _Run[JobT, ResultT](iter(jobs))
-        while True:
+        while stop is None or not stop.is_set():
             self._feed(run)
             while run.next_out in run.done:
                 yield run.done.pop(run.next_out)
@@ -182,8 +185,9 @@ class _Run(Generic[JobT, ResultT]):
 
 
 def _serve(pipe: Connection[Any, Any], prepare: Callable[[], Callable[[Any], object]]) -> None:
-    # Ctrl-C reaches the whole group; the main process decides what becomes of the batch.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Signals to end reach the whole group; the main process decides what becomes of the batch.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     try:
         read = prepare()
     except IndexerError as error:

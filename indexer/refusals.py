@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from indexer.discovery import Found
 from indexer.errors import FileRefused, IngestError
@@ -43,6 +43,11 @@ class Refusals:
             held.discard(path)
             self._cleared.setdefault(collection, []).append(path)
 
+    @property
+    def unsaved(self) -> int:
+        """How many refusals the quarantine has not been told of."""
+        return len(self._refused)
+
     def save(self) -> None:
         """Tell the quarantine.
 
@@ -56,7 +61,7 @@ class Refusals:
                 self._quarantine.clear(collection, paths)
             self._quarantine.put(self._refused.values())
         except SQLAlchemyError as error:
-            raise IngestError("database", f"The quarantine cannot be written: {error}") from error
+            raise unwritable(error) from error
         for collection, path in self._refused:
             self._of(collection).add(path)
         self._cleared.clear()
@@ -64,5 +69,15 @@ class Refusals:
 
     def _of(self, collection: str) -> set[str]:
         if collection not in self._held:
-            self._held[collection] = {entry.path for entry in self._quarantine.list(collection=collection)}
+            try:
+                entries = self._quarantine.list(collection=collection)
+            except SQLAlchemyError as error:
+                raise unwritable(error) from error
+            self._held[collection] = {entry.path for entry in entries}
         return self._held[collection]
+
+
+def unwritable(error: SQLAlchemyError) -> IngestError:
+    """Return what stops a run when the quarantine does not answer."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return IngestError("database", f"The quarantine cannot be written: {cause}.")

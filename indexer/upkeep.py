@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from indexer.errors import IngestError
+from indexer.errors import IngestError, in_words
 from indexer.settle import FILES, RELEASES
 from schemas import Table
 from schemas.arrow import BATCH
@@ -55,7 +55,7 @@ def withdraw(ids: Iterable[str], reason: str, *, lake: Lake) -> Changed:
             _set(writer, FILES, _only(rows, chosen), "withdrawn", reason.strip())
             version = writer.commit({"withdrawn": len(chosen)})
     except LakeError as error:
-        raise IngestError("lake", f"The lake cannot be written: {error}") from error
+        raise IngestError("lake", in_words(error)) from error
     return _told(wanted, chosen, states, version)
 
 
@@ -85,7 +85,7 @@ def set_release(ids: Iterable[str], when: datetime | None, *, lake: Lake) -> Cha
                 _set(writer, name, _only(rows, chosen), RELEASES[name], moment)
             version = writer.commit({"changed": len(chosen)})
     except LakeError as error:
-        raise IngestError("lake", f"The lake cannot be written: {error}") from error
+        raise IngestError("lake", in_words(error)) from error
     return _told(wanted, chosen, states, version)
 
 

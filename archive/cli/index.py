@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from archive.cli.tell import AsJson, say, say_facts, say_json
+from archive.cli.tell import AsJson, counted, say, say_facts, say_json
 
 index_app = typer.Typer(help="The index: what queries are answered from.", no_args_is_help=True)
 lake_app = typer.Typer(help="The lake: the record of everything.", no_args_is_help=True)
@@ -79,7 +79,7 @@ def vacuum(
     from archive import upkeep
     from archive.settings import load_settings
 
-    say(f"removed {upkeep.vacuum(load_settings(), keep_hours)} files")
+    say(f"removed {counted(upkeep.vacuum(load_settings(), keep_hours), 'file')}")
 
 
 def migrate(

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from archive.cli.change import change
 from archive.cli.tell import AsJson, NoWait, fail, say, say_facts, say_json, say_table
 
 app = typer.Typer(help="What was refused, why, and again.", no_args_is_help=True)
@@ -51,18 +52,11 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Try quarantined files again."""
-    from archive import ingestion, progress
-    from archive.cli.data import finish, stop_on_signals
-    from archive.settings import load_settings
-
-    settings = load_settings()
-    with (
-        stop_on_signals() as stop,
-        ingestion.opened(settings) as archive,
-        progress.bar(quiet=as_json) as shown,
-    ):
-        summary = archive.retry(identifiers or None, progress=shown, stop=stop)
-    finish(settings, summary, strict=False, no_wait=no_wait, as_json=as_json)
+    change(
+        lambda work: work.archive.retry(identifiers or None, progress=work.progress, stop=work.stop),
+        no_wait=no_wait,
+        as_json=as_json,
+    )
 
 
 def _document(item: Any) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archive.cli.tell import AsJson, NoWait, fail, note, say, say_json
+from archive.cli.change import wait_and_tell
+from archive.cli.tell import AsJson, NoWait, fail, say, say_json
 
 if TYPE_CHECKING:
     from archive.settings import Settings
@@ -65,9 +66,7 @@ def set_release(
 
 
 def _finish(settings: "Settings", changed: "Changed", word: str, *, no_wait: bool, as_json: bool) -> None:
-    from archive.cli.data import wait_and_tell
-
-    visible = None if no_wait else wait_and_tell(settings, changed.version, note)
+    visible = None if no_wait else wait_and_tell(settings, changed.version)
     counts = {
         word: len(changed.changed),
         "unchanged": len(changed.unchanged),

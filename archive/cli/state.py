@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from archive.cli.tell import AsJson, fail, printable, say, say_facts, say_json, say_table
+from archive.cli.tell import AsJson, counted, fail, printable, say, say_facts, say_json, say_table
 
 
 def register(app: typer.Typer) -> None:
@@ -54,7 +54,7 @@ def check(
     else:
         for problem in found.problems:
             say(printable(f"{problem.what}: {problem.message}"))
-        say(f"checked {found.checked} files, {len(found.problems)} problems")
+        say(f"checked {counted(found.checked, 'file')}, {counted(len(found.problems), 'problem')}")
     if found.problems:
         raise typer.Exit(1)
 

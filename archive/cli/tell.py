@@ -37,6 +37,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number with what is counted, in the plural unless it is one."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def say_table(rows: Iterable[Sequence[Any]]) -> None:
     """Print rows with aligned columns; names of files may hold anything."""
     texts = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]

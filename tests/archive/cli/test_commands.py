@@ -125,7 +125,7 @@ def test_copied_files_are_checked_by_their_bytes(
     held.chmod(0o644)
     held.write_bytes(held.read_bytes()[:-1] + b"x")
     found = run("check")
-    assert (found.code, found.last) == (1, "checked 2 files, 1 problems")
+    assert (found.code, found.last) == (1, "checked 2 files, 1 problem")
     assert run("check", "--quick").code == 0
     held.unlink()
     assert "is missing" in run("check").out
@@ -239,7 +239,7 @@ def test_the_lake_is_kept_small(run: Callable[..., Ended], files: Path) -> None:
     assert run("lake", "compact").code == 0
     removed = run("lake", "vacuum", "--keep-hours", 0)
     assert removed.code == 0
-    assert int(re.findall(r"removed (\d+) files", removed.out)[0]) > 0
+    assert int(re.findall(r"removed (\d+) file", removed.out)[0]) > 0
     assert run("index", "rebuild").code == 0
     assert run("check").code == 0
 
