@@ -1,5 +1,7 @@
 """The tree can be walked, and built in code."""
 
+from typing import Any
+
 import pytest
 
 from query import build, tree
@@ -80,3 +82,39 @@ def test_a_table_without_position_or_footprint_cannot_be_searched() -> None:
         build.position_in(PLAIN, Circle(1.0, 2.0, 3.0))
     with pytest.raises(ValueError, match="no footprint"):
         build.footprint(PLAIN)
+
+
+NODES = [kind for kind in vars(tree).values() if isinstance(kind, type) and kind.__module__ == tree.__name__]
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_nodes_can_be_neither_changed_nor_extended(node: Any) -> None:
+    """They are shared and used as keys."""
+    assert node.__dataclass_params__.frozen
+    assert "__slots__" in vars(node)
+
+
+def test_walk_goes_from_left_to_right() -> None:
+    query = build.select(THINGS, names=["ra", "dec"], where=build.position_in(THINGS, Circle(1.0, 2.0, 3.0)))
+    names = [node.name for node in tree.walk(query) if isinstance(node, tree.Column)]
+    assert names == ["ra", "dec", "ra", "dec"]
+
+
+def test_defaults_are_the_plain_forms() -> None:
+    """What a query leaves out is not negated, not distinct, ascending, in the case that is written."""
+    value = tree.Literal(1, Kind.INT)
+    assert not tree.Between(value, value, value).negated
+    assert not tree.InList(value, ()).negated
+    assert not tree.IsNull(value).negated
+    assert not tree.Order(value).descending
+    like = tree.Like(value, value)
+    assert (like.ignore_case, like.negated) == (False, False)
+    query = tree.Select(())
+    assert not query.distinct
+    assert not tree.InQuery(value, query).negated
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_only_whole_numbers_widen_when_they_are_negated(kind: Kind) -> None:
+    whole = kind in (Kind.SHORT, Kind.INT, Kind.LONG)
+    assert tree.Negate(tree.Literal(None, kind)).kind is (Kind.LONG if whole else kind)

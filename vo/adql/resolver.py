@@ -96,7 +96,7 @@ class _QueryResolver(RelationResolver):
         complete = len(items) == len(node.items)
         names = tuple(output for output, _ in outputs) if complete else None
         order = self._listed("ORDER BY", lambda key: self._order(key, names), node.order_by)
-        if relation is None or self.failures > failures:
+        if self.failures > failures:
             raise Failed
         select = tree.Select(
             outputs=names or (),
@@ -200,8 +200,8 @@ class _QueryResolver(RelationResolver):
         own = {source.alias for source in self.level.scope.named}
         parts: list[tuple[Any, str, int]] = [
             *((output.expression, "SELECT", at) for output, at in zip(select.outputs, places, strict=True)),
-            (select.having, "HAVING", 0),
-            *((key, "ORDER BY", 0) for key in select.order_by),
+            (select.having, "HAVING", node.at),
+            *((key, "ORDER BY", node.at) for key in select.order_by),
         ]
         for part, clause, start in parts:
             column = loose(part, select.group_by, own)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -326,14 +325,18 @@ def test_it_steps_until_it_is_stopped_and_waits_longer_after_a_failure(
     assert world.follower().rebuild() == 1, "the lease was given back"
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_who_waits_for_the_lease_opens_no_more_files_each_time(world: Any) -> None:
     assert world.follower().step() == 0
     second = world.follower()
     second.step()
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     for _ in range(5):
         assert second.step() is None
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_files() == before
 
 
 def test_what_a_dead_follower_half_removed_goes_too(world: Any) -> None:

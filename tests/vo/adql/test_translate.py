@@ -7,7 +7,7 @@ import pytest
 import schemas
 from query import tree
 from schemas import Column, Kind, Table
-from sky.regions import Circle
+from sky.regions import Circle, Polygon
 from vo.adql import AdqlError, check, to_adql, translate
 
 
@@ -188,6 +188,14 @@ def test_a_column_keeps_its_description_through_sub_queries(declared: schemas.Sc
         ("in_unit(y, 'min')", Column(name="a", kind=Kind.DOUBLE, unit="min")),
         ("ivo_to_mjd(taken)", Column(name="a", kind=Kind.DOUBLE, unit="d", ucd="time.epoch")),
         ("-ra", Column(name="a", kind=Kind.DOUBLE, unit="deg", ucd="pos.eq.ra;meta.main")),
+        ("coord1(place)", Column(name="a", kind=Kind.DOUBLE, unit="deg", ucd="pos.eq.ra")),
+        ("coalesce(taken, taken)", Column(name="a", kind=Kind.TIMESTAMP)),
+        ("cast(name as timestamp)", Column(name="a", kind=Kind.TIMESTAMP, xtype="timestamp")),
+        ("cast(taken as varchar)", Column(name="a", kind=Kind.TEXT)),
+        ("min(name)", Column(name="a", kind=Kind.TEXT)),
+        ("max(n + 1)", Column(name="a", kind=Kind.LONG)),
+        ("circle(place, 1)", Column(name="a", kind=Kind.CIRCLE, unit="deg", xtype="circle")),
+        ("degrees(y)", Column(name="a", kind=Kind.DOUBLE, unit="deg")),
     ],
 )
 def test_a_computed_column_is_described(expression: str, field: Column, declared: schemas.Schemas) -> None:
@@ -251,6 +259,27 @@ def test_geom_transform_turns_constants(declared: schemas.Schemas) -> None:
     assert isinstance(output.expression, tree.RegionLiteral)
     region = output.expression.region
     assert (region.ra, region.dec) == pytest.approx((241.121831182, 3.62785788087))  # type: ignore[union-attr]
+
+
+def test_geom_transform_turns_all_of_a_shape_and_keeps_its_size(declared: schemas.Schemas) -> None:
+    (circle,) = selected("ivo_geom_transform('GALACTIC', 'ICRS', circle(0, 0, 2)) as c", declared)
+    (polygon,) = selected("ivo_geom_transform('ICRS', 'GALACTIC', polygon(0,0, 1,0, 0,1)) as p", declared)
+    assert isinstance(circle.expression, tree.RegionLiteral)
+    assert isinstance(circle.expression.region, Circle)
+    assert isinstance(polygon.expression, tree.RegionLiteral)
+    assert isinstance(polygon.expression.region, Polygon)
+    found = circle.expression.region
+    assert (found.ra, found.dec, found.radius) == pytest.approx((266.404988, -28.936178, 2.0))
+    corner = polygon.expression.region.vertices[0]
+    assert corner == pytest.approx((96.337272, -60.188552))
+
+
+def test_an_answer_has_at_most_five_thousand_columns(declared: schemas.Schemas) -> None:
+    most = ", ".join(["n"] * 5000)
+    assert len(outputs(f"select {most} from lab.things", declared)) == 5000
+    (error,) = check(f"select {most}, few from lab.things", declared)
+    assert (error.code, error.column) == ("unsupported", 8)
+    assert "5000 columns, not 5001" in error.message
 
 
 @pytest.mark.parametrize(
