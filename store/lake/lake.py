@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -48,7 +49,8 @@ class Lake:
         self.ledger = Ledger(self.root)
         self.known = KnownRows()
         self._tables: dict[str, LakeTable] = {}
-        self._published: tuple[Pin | None, Mapping[str, Table]] = (None, {})
+        # A follower looks at two versions in turn.
+        self._declarations = lru_cache(maxsize=4)(self._read_declarations)
 
     def version(self) -> int:
         """Return the newest version; cheap enough to be polled several times per second."""
@@ -72,10 +74,8 @@ class Lake:
     def published(self, version: int | None = None) -> Mapping[str, Table]:
         """Return the published catalogues of a version by lower-case name."""
         pin = self.entry(version).tables.get(DECLARATIONS.name)
-        if self._published[0] != pin or pin is None:
-            with told_as_lake_errors("reading the declarations of published tables"):
-                self._published = (pin, self._read_declarations(pin))
-        return self._published[1]
+        with told_as_lake_errors("reading the declarations of published tables"):
+            return self._declarations(pin)
 
     def dataset(self, table: str, version: int | None = None) -> ds.Dataset:
         """Return a table at a version as an Arrow dataset, with all columns of the lake.
