@@ -49,6 +49,12 @@ def intersects(region: Region, footprints: Footprints) -> BoolArray:
     caps = _caps(footprints)
     result = caps.known & _holds(region, caps.spot)
     undecided = caps.known & ~result & ~(outside_by(region, caps.centre) > caps.radius + TOLERANCE)
+    if isinstance(region, Union):
+        rows = np.flatnonzero(undecided)
+        some = footprints.take(rows)
+        # A union meets what one of its parts meets, and for a part all rows are tested at once.
+        result[rows] = np.any([intersects(part, some) for part in region.parts], axis=0)
+        return result
     return _one_by_one(result, undecided, footprints, lambda row: meet(region, row))
 
 

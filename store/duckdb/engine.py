@@ -122,6 +122,11 @@ def failure(error: Exception, *, timed_out: bool) -> QueryError:
     return QueryError(f"the query failed: {message.splitlines()[0] if message else type(error).__name__}")
 
 
+_AGAIN = 0.1
+"""Seconds after which a query that is still there is interrupted again: the engine forgets an interruption
+that comes before it runs, while it reads or plans a statement."""
+
+
 class Watchdog:
     """Interrupts queries at their deadlines, with one thread for all of them."""
 
@@ -156,7 +161,8 @@ class Watchdog:
                     self._wake.wait(pause)
                     continue
                 _, _, deadline = heapq.heappop(self._deadlines)
-            deadline.fire()
+            if deadline.fire():
+                self._add(time.monotonic() + _AGAIN, deadline)
 
 
 class Deadline:
@@ -167,12 +173,14 @@ class Deadline:
         self._lock = threading.Lock()
         self.passed = False
 
-    def fire(self) -> None:
-        """Interrupt the query, if it still runs."""
+    def fire(self) -> bool:
+        """Interrupt the query, if it still runs; tell whether it did."""
         with self._lock:
-            if self._connection is not None:
-                self.passed = True
-                self._connection.interrupt()
+            if self._connection is None:
+                return False
+            self.passed = True
+            self._connection.interrupt()
+            return True
 
     def cancel(self) -> None:
         """Leave the query alone from now on."""

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from sky import relations
 from sky.coverage import search_ranges
 from sky.footprints import CIRCLE, POINT, POLYGON, Footprints
-from sky.regions import Circle, Region
+from sky.moc import from_ranges
+from sky.regions import Circle, Region, Union
+from store.duckdb.limits import TimeLimit
 from store.duckdb.state import RowIndex, TableState
 from store.planner import Narrowing, Relation
+from store.spherical import PositionIndex, ShapeStore
 from store.spherical.cover import spans as expand
 
 IntArray = NDArray[np.int64]
@@ -50,12 +53,17 @@ class Selection:
         return np.asarray(cut[cut[:, 1] > cut[:, 0]])
 
 
-def select(table: TableState, narrowing: Narrowing) -> Selection:
+def select(table: TableState, narrowing: Narrowing, limit: TimeLimit) -> Selection:
     """Find the rows that fulfil or may fulfil a condition on the sky.
 
     Conditions whose identity is in ``known`` hold for every row that is selected.
+
+    Raises
+    ------
+    QueryTimeout
+        When the time is up.
     """
-    return _cone(table, narrowing) if _is_cone(narrowing) else _exact(table, narrowing)
+    return _cone(table, narrowing) if _is_cone(narrowing) else _exact(table, narrowing, limit)
 
 
 def select_texts(table: TableState, texts: Mapping[str, Sequence[str]]) -> Selection | None:
@@ -100,14 +108,24 @@ def _is_cone(narrowing: Narrowing) -> bool:
 
 
 def _cone(table: TableState, narrowing: Narrowing) -> Selection:
-    """Select whole cells; the engine tests the chord, so nothing is known of a row yet."""
+    """Select whole cells; the engine tests the chord, so nothing is known of a row yet.
+
+    Rows of the delta are tested here: where none of the few is in the cone, the engine need not look there.
+    """
     ranges = search_ranges(narrowing.region, MAX_RANGES)
     base, delta = _places(table, ranges)
     late = table.delta_index.positions
-    rows = np.empty(0, np.int64) if late is None else np.sort(late.rows_at(delta))
+    rows = np.empty(0, np.int64) if late is None else np.sort(_inside(late, delta, narrowing.region))
     candidates = int((base[:, 1] - base[:, 0]).sum()) + len(rows)
     how = {"narrowed": narrowing.alias, "by": "cells of positions", "ranges": len(ranges)}
     return Selection(np.concatenate((_bridged(base), as_spans(rows))), (how | {"candidates": candidates},))
+
+
+def _inside(index: PositionIndex, places: IntArray, region: Region) -> IntArray:
+    """Return the rows at spans of places whose positions lie in a region."""
+    flat = expand(places)
+    inside = relations.contains_points(region, index.ra[flat], index.dec[flat])
+    return np.asarray(index.rows_at(places)[inside])
 
 
 def _places(table: TableState, ranges: IntArray) -> tuple[IntArray, IntArray]:
@@ -129,33 +147,23 @@ def _bridged(spans: IntArray) -> IntArray:
     return np.stack((first, spans[np.concatenate((apart, [len(spans) - 1])), 1]), axis=1)
 
 
-def _exact(table: TableState, narrowing: Narrowing) -> Selection:
-    ranges = search_ranges(narrowing.region, MAX_RANGES)
-    if narrowing.relation is Relation.POSITION:
-        rows, candidates = _positions_inside(table, ranges, narrowing.region)
-        by = "cells of positions"
+def _exact(table: TableState, narrowing: Narrowing, limit: TimeLimit) -> Selection:
+    """Test what the index finds, part by part of a union where that is the same."""
+    relation, region = narrowing.relation, narrowing.region
+    search = _Search(table, relation, limit)
+    if isinstance(region, Union) and relation in (Relation.POSITION, Relation.INTERSECTS):
+        found = [search.rows(part) for part in region.parts]
     else:
-        parts = [
-            _footprints(sky, ranges, narrowing.relation, narrowing.region)
-            for sky in (table.base_index, table.delta_index)
-        ]
-        rows = np.concatenate([part for part, _ in parts])
-        candidates = sum(count for _, count in parts)
-        by = "cells of footprints"
-    how = {"narrowed": narrowing.alias, "by": by, "ranges": len(ranges), "candidates": candidates}
-    return Selection(as_spans(rows), (how | {"exact": len(rows)},), frozenset({id(narrowing.condition)}))
-
-
-def _positions_inside(table: TableState, ranges: IntArray, region: Region) -> tuple[IntArray, int]:
-    places = _places(table, ranges)
-    found, candidates = [np.empty(0, np.int64)], 0
-    for index, spans in zip((table.base_index.positions, table.delta_index.positions), places, strict=True):
-        if index is not None and len(spans):
-            flat = expand(spans)
-            inside = relations.contains_points(region, index.ra[flat], index.dec[flat])
-            found.append(np.sort(index.rows_at(spans)[inside]))
-            candidates += len(flat)
-    return np.concatenate(found), candidates
+        found = [search.rows(region)]
+    rows = np.unique(np.concatenate(found))
+    how = {
+        "narrowed": narrowing.alias,
+        "by": f"cells of {'positions' if relation is Relation.POSITION else 'footprints'}",
+        "ranges": search.ranges,
+        "candidates": search.candidates,
+        "exact": len(rows),
+    }
+    return Selection(as_spans(rows), (how,), frozenset({id(narrowing.condition)}))
 
 
 _KERNELS: Mapping[Relation, Callable[[Region, Footprints], BoolArray]] = {
@@ -165,26 +173,63 @@ _KERNELS: Mapping[Relation, Callable[[Region, Footprints], BoolArray]] = {
 }
 
 
-def _footprints(sky: RowIndex, ranges: IntArray, relation: Relation, region: Region) -> tuple[IntArray, int]:
-    """Return the rows whose footprint stands in the relation, sorted, and how many were looked at."""
-    if sky.cover is None or sky.shapes is None:
-        return np.empty(0, np.int64), 0
-    rows = np.unique(sky.cover.hits(ranges)[0])
-    places = rows - sky.first_row
-    holds = np.zeros(len(rows), np.bool_)
-    if relation is Relation.INTERSECTS:
-        holds = _first_corner_inside(sky, places, region)
-    doubtful = np.flatnonzero(~holds)
-    if len(doubtful):
-        holds[doubtful] = _KERNELS[relation](region, sky.shapes.take(places[doubtful]))
-    return rows[holds], len(rows)
+@dataclass
+class _Search:
+    """Finds the rows of a table that stand in a relation to regions, and counts what it took."""
+
+    table: TableState
+    relation: Relation
+    limit: TimeLimit
+    ranges: int = 0
+    candidates: int = 0
+
+    def rows(self, region: Region) -> IntArray:
+        """Return the rows whose position or footprint stands in the relation to a region."""
+        ranges = self._ranges(region)
+        self.ranges += len(ranges)
+        indexes = (self.table.base_index, self.table.delta_index)
+        if self.relation is Relation.POSITION:
+            return np.concatenate([self._positions(index.positions, ranges, region) for index in indexes])
+        return np.concatenate([self._footprints(index, ranges, region) for index in indexes])
+
+    def _ranges(self, region: Region) -> IntArray:
+        """Cover what a row must meet; parts of a union are covered one by one, for the clock's sake."""
+        if not isinstance(region, Union):
+            self.limit.check()
+            return search_ranges(region, MAX_RANGES)
+        parts = region.parts[:1] if self.relation is Relation.CONTAINS else region.parts
+        covered = from_ranges(np.concatenate([self._ranges(part) for part in parts]))
+        return np.asarray(covered.ranges, dtype=np.int64).reshape(-1, 2)
+
+    def _positions(self, index: PositionIndex | None, ranges: IntArray, region: Region) -> IntArray:
+        if index is None:
+            return np.empty(0, np.int64)
+        places = index.places(ranges)
+        flat = expand(places)
+        self.candidates += len(flat)
+        inside = self.limit.tested(
+            lambda some: relations.contains_points(region, index.ra[some], index.dec[some]), flat
+        )
+        return np.asarray(index.rows_at(places)[inside])
+
+    def _footprints(self, sky: RowIndex, ranges: IntArray, region: Region) -> IntArray:
+        cover, shapes = sky.cover, sky.shapes
+        if cover is None or shapes is None:
+            return np.empty(0, np.int64)
+        rows = np.unique(cover.hits(ranges)[0])
+        self.candidates += len(rows)
+        places = rows - sky.first_row
+        holds = np.zeros(len(rows), np.bool_)
+        if self.relation is Relation.INTERSECTS:
+            holds = self.limit.tested(lambda some: _first_corner_inside(shapes, some, region), places)
+        doubtful = np.flatnonzero(~holds)
+        kernel = _KERNELS[self.relation]
+        holds[doubtful] = self.limit.tested(lambda some: kernel(region, shapes.take(some)), places[doubtful])
+        return np.asarray(rows[holds])
 
 
-def _first_corner_inside(sky: RowIndex, places: IntArray, region: Region) -> BoolArray:
+def _first_corner_inside(shapes: ShapeStore, places: IntArray, region: Region) -> BoolArray:
     """Tell which footprints meet the region for sure, because their first corner or centre is in it."""
-    shapes = sky.shapes
-    if shapes is None or not len(places):
-        return np.zeros(len(places), np.bool_)
     simple = np.isin(shapes.kind[places], (POINT, CIRCLE, POLYGON))
     first = shapes.offsets[places[simple]]
     inside = np.zeros(len(places), np.bool_)

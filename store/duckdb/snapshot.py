@@ -15,6 +15,7 @@ from query.notes import notes
 from schemas.arrow import arrow_schema
 from store.duckdb.compiler import Compiled, compile_query
 from store.duckdb.engine import Watchdog, failure
+from store.duckdb.limits import TimeLimit
 from store.duckdb.near import near_joins
 from store.duckdb.selection import Selection, intersection, select, select_texts
 from store.duckdb.served import served_conditions, sought_texts
@@ -54,14 +55,16 @@ class DuckSnapshot:
 
     def run(self, query: tree.Query, *, limit: int | None = None, timeout: float | None = None) -> Answer:
         """Start a query; see :class:`store.port.Snapshot`."""
-        tables, compiled = self._compile(query, limit)
+        allowed = TimeLimit(timeout)
+        tables, compiled = self._compile(query, limit, allowed)
+        allowed.check()
         cursor, release = self._open_cursor()
-        rows = _Rows(cursor, release, compiled, tables.registered, timeout)
+        rows = _Rows(cursor, release, compiled, tables.registered, allowed.left)
         return Answer(self.version, compiled.columns, rows, notes(query))
 
     def explain(self, query: tree.Query) -> Mapping[str, Any]:
         """Say what the indexes narrow, what is refined, and the SQL that is run."""
-        tables, compiled = self._compile(query, None)
+        tables, compiled = self._compile(query, None, TimeLimit())
         found = [dict(how) for selection in tables.selections.values() for how in selection.how]
         return {
             "engine": "duckdb",
@@ -76,7 +79,9 @@ class DuckSnapshot:
             "sql": compiled.sql,
         }
 
-    def _compile(self, query: tree.Query, limit: int | None) -> tuple[StateTables, Compiled]:
+    def _compile(
+        self, query: tree.Query, limit: int | None, allowed: TimeLimit
+    ) -> tuple[StateTables, Compiled]:
         nodes = tuple(tree.walk(query))
         conditions = column_conditions(nodes)
         by_text = self._selected(
@@ -84,7 +89,7 @@ class DuckSnapshot:
             for sought in sought_texts(conditions, self._site)
         )
         by_sky = self._selected(
-            (n.alias, n.table.name, partial(select, narrowing=n)) for n in narrowings(nodes)
+            (n.alias, n.table.name, partial(select, narrowing=n, limit=allowed)) for n in narrowings(nodes)
         )
         selections = {
             alias: intersection([*by_sky.get(alias, ()), *by_text.get(alias, ())])

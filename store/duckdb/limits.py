@@ -1,0 +1,56 @@
+"""How long answering one query may take, from its start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store.port import QueryTimeout
+
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+FIRST_CHUNK = 256
+"""Rows tested before the first look at the clock."""
+
+LONGEST_STEP = 0.05
+"""Seconds that a chunk of tests may take before the next ones are made smaller."""
+
+
+class TimeLimit:
+    """The moment by which a query must be answered, so many seconds from now; None: it may take forever."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._end = None if seconds is None else time.monotonic() + seconds
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left, 0 when there are none, None when there is no limit."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+    def check(self) -> None:
+        """Go on only if there is time.
+
+        Raises
+        ------
+        QueryTimeout
+            When there is none left.
+        """
+        if self.left == 0.0:
+            raise QueryTimeout("the query ran longer than allowed")
+
+    def tested(self, test: Callable[[IntArray], BoolArray], rows: IntArray) -> BoolArray:
+        """Test rows chunk by chunk, as many at once as take a moment, and look at the clock between."""
+        holds = np.zeros(len(rows), np.bool_)
+        first, size = 0, FIRST_CHUNK
+        while first < len(rows):
+            self.check()
+            began = time.monotonic()
+            holds[first : first + size] = test(rows[first : first + size])
+            first += size
+            took = time.monotonic() - began
+            size = max(1, size // 2 if took > LONGEST_STEP else size * 4)
+        return holds
