@@ -8,6 +8,8 @@ IndexerError
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -46,4 +48,9 @@ class IngestError(IndexerError):
 
 def in_words(error: Exception) -> str:
     """Return what stops a run when the lake cannot be written, as one line."""
-    return f"The lake cannot be written: {' '.join(str(error).split())}"
+    text = " ".join(str(error).split()).rstrip(".")
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+        # Libraries say it in the middle of what they were at.
+        if os.strerror(number) in text:
+            text = os.strerror(number)
+    return f"The lake cannot be written: {text}."

@@ -16,6 +16,7 @@ from store.lake.errors import Incompatible, LakeError, told_as_lake_errors
 from store.lake.keys import matching
 from store.lake.ledger import Entry, Pin, now
 from store.lake.repair import new_path
+from store.lake.room import require_room
 from store.lake.rows import conform, first_of_each, keys_of, last_of_each, without
 
 if TYPE_CHECKING:
@@ -218,6 +219,8 @@ class Writer:
         if self.replayed is not None or not rows.num_rows:
             return
         with told_as_lake_errors(f"appending to {table.name}"):
+            # When a write fails half-way, the library's threads write their own troubles to the terminal.
+            require_room(self._lake.root, rows.nbytes)
             held = self._ready(table)
             held.append(table, rows, self.batch, self.version + 1)
             self._pins[table.name] = Pin(self._pins[table.name].path, held.log.tip())
