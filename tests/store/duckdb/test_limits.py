@@ -81,7 +81,7 @@ def test_rows_tested_in_chunks_are_tested_once_each_in_order(count: int, slow: f
 
     def even(some: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         seen.extend(some.tolist())
-        return some % 2 == 0
+        return np.asarray(some % 2 == 0)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "time", clock)
