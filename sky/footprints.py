@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sky import polygons
-from sky.forms import Circle, Point, Polygon, Region, RegionError, normalise_delivered
+from sky.forms import MOST_VERTICES, Circle, Point, Polygon, Region, RegionError, normalise_delivered
 from sky.text import parse_region, to_stcs
 from sky.vectors import TOLERANCE, BoolArray, FloatArray, IntArray, lengths, unit_vectors
 
@@ -250,6 +250,8 @@ class _Builder:
 
     def _take_polygons(self, rows: IntArray, ra: FloatArray, dec: FloatArray) -> None:
         """Accept sound polygons; the rest stays for the complete reader, which names the trouble."""
+        if ra.shape[1] > MOST_VERTICES:
+            return
         good = _in_range(ra, dec)
         rows, ra, dec = rows[good], _wrapped(ra[good]), dec[good]
         vertices = unit_vectors(ra, dec)

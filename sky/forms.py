@@ -15,6 +15,9 @@ from sky.vectors import TOLERANCE, FloatArray, lengths, unit_vectors
 ORDER_29_CELLS = 12 << 58
 """Number of order-29 HEALPix cells on the sphere."""
 
+MOST_VERTICES = 5_000
+"""Vertices of a polygon, or of all polygons of a union: checking one takes time by their square."""
+
 
 class RegionError(ValueError):
     """A region that cannot be what its author meant.
@@ -22,7 +25,8 @@ class RegionError(ValueError):
     Attributes
     ----------
     code : one of "syntax", "unsupported", "not-finite", "out-of-range", "too-few-vertices",
-        "antipodal-edge", "self-crossing", "degenerate", "empty", or, from headers, "wcs".
+        "too-many-vertices", "antipodal-edge", "self-crossing", "degenerate", "empty", or, from headers,
+        "wcs".
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -191,6 +195,7 @@ def checked_position(ra: float, dec: float) -> tuple[float, float]:
 
 
 def _normalise_polygon(polygon: Polygon) -> Polygon:
+    check_vertices(len(polygon.vertices))
     corners = [checked_position(ra, dec) for ra, dec in polygon.vertices]
     if not corners:
         raise RegionError("too-few-vertices", "the polygon has no vertices")
@@ -210,6 +215,14 @@ def _normalise_polygon(polygon: Polygon) -> Polygon:
     vertices = vertex_vectors(sound)
     refuse(int(polygons.verdicts(vertices, polygons.Edges.of(vertices))[0]))
     return sound
+
+
+def check_vertices(count: int) -> None:
+    """Raise RegionError if a polygon, or a union of polygons, has more vertices than we take."""
+    if count > MOST_VERTICES:
+        raise RegionError(
+            "too-many-vertices", f"{count} vertices are more than the {MOST_VERTICES} that are allowed"
+        )
 
 
 def refuse(verdict: int) -> None:
@@ -241,9 +254,12 @@ def _normalise_range(box: Range) -> Range:
 
 def _normalise_union(union: Union) -> Region:
     parts: list[Region] = []
+    vertices = 0
     for part in union.parts:
         sound = normalise(part)
         parts.extend(sound.parts if isinstance(sound, Union) else [sound])
+        vertices += len(part.vertices) if isinstance(part, Polygon) else 0
+        check_vertices(vertices)
     if not parts:
         raise RegionError("empty", "the union has no parts")
     return parts[0] if len(parts) == 1 else Union(tuple(parts))

@@ -24,6 +24,8 @@ from sky.vectors import (
     unit,
 )
 
+_ALL = slice(None)
+
 
 @dataclass(frozen=True, slots=True)
 class Edges:
@@ -134,14 +136,18 @@ def edge_distances(edges: Edges, points: FloatArray) -> FloatArray:
     return np.where(over, np.abs(np.arcsin(np.clip(side, -1.0, 1.0))), ends)
 
 
-def edges_cross(first: Edges, second: Edges) -> BoolArray:
-    """Tell which edges cross in their interiors: (n, k) against (n, m), result (n, k, m)."""
-    ends_1 = np.roll(first.start, -1, axis=1)
+def edges_cross(first: Edges, second: Edges, part: slice = _ALL) -> BoolArray:
+    """Tell which edges cross in their interiors: (n, k) against (n, m), result (n, k, m).
+
+    ``part`` of the first edges are looked at, of all the ``k``.
+    """
+    start_1, normal_1 = first.start[:, part, None], first.normal[:, part, None]
+    end_1 = np.roll(first.start, -1, axis=1)[:, part, None]
     ends_2 = np.roll(second.start, -1, axis=1)
-    start_side = dots(first.normal[:, :, None], second.start[:, None])
-    end_side = dots(first.normal[:, :, None], ends_2[:, None])
-    own_start = dots(first.start[:, :, None], second.normal[:, None])
-    own_end = dots(ends_1[:, :, None], second.normal[:, None])
+    start_side = dots(normal_1, second.start[:, None])
+    end_side = dots(normal_1, ends_2[:, None])
+    own_start = dots(start_1, second.normal[:, None])
+    own_end = dots(end_1, second.normal[:, None])
     # The signs also tell a crossing from one at the antipode.
     falling = (start_side > 0.0) & (end_side < 0.0) & (own_start < 0.0) & (own_end > 0.0)
     rising = (start_side < 0.0) & (end_side > 0.0) & (own_start > 0.0) & (own_end < 0.0)
@@ -152,21 +158,39 @@ SOUND, ANTIPODAL, DEGENERATE, CROSSING = 0, 1, 2, 3
 """Verdicts of :func:`verdicts`."""
 
 
+_PAIRS = 1 << 20
+"""Pairs of edges that are compared at once; each takes about 300 bytes for that time."""
+
+
 def verdicts(vertices: FloatArray, edges: Edges) -> IntArray:
     """Judge polygons whose consecutive vertices differ: one of the verdict constants each, shape (n,).
 
-    Degenerate: folded back on itself or without area. Crossing: an edge crosses or touches another.
+    Degenerate: folded back on itself or without area. Crossing: an edge crosses or touches another. Time
+    grows with the square of the number of vertices, memory does not.
     """
-    count = vertices.shape[1]
-    index = np.arange(count)
-    gap = (index[:, None] - index[None, :]) % count
-    own = (gap == 0) | (gap == 1)
-    touching = (edge_distances(edges, vertices) <= TOLERANCE) & ~own
-    beside = (gap == count - 1) | (gap == 2)
-    # Rounding can make neighbouring edges seem to cross at the corner they share.
-    apart = (gap > 1) & (gap < count - 1)
-    crossing = (edges_cross(edges, edges) & apart).any(axis=(1, 2)) | (touching & ~beside).any(axis=(1, 2))
-    degenerate = (touching & beside).any(axis=(1, 2))
+    rows, count = vertices.shape[:2]
+    at_once = max(1, _PAIRS // count**2)
+    found = [
+        _verdicts(vertices[start : start + at_once], edges[start : start + at_once])
+        for start in range(0, rows, at_once)
+    ]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def _verdicts(vertices: FloatArray, edges: Edges) -> IntArray:
+    rows, count = vertices.shape[:2]
+    crossing, degenerate = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
+    step = max(1, _PAIRS // (rows * count))
+    for first in range(0, count, step):
+        part = slice(first, first + step)
+        gap = (np.arange(count)[part, None] - np.arange(count)[None, :]) % count
+        touching = (edge_distances(edges, vertices[:, part]) <= TOLERANCE) & (gap > 1)
+        beside = (gap == count - 1) | (gap == 2)
+        # Rounding can make neighbouring edges seem to cross at the corner they share.
+        apart = (gap > 1) & (gap < count - 1)
+        crossing |= (edges_cross(edges, edges, part) & apart).any(axis=(1, 2))
+        crossing |= (touching & ~beside).any(axis=(1, 2))
+        degenerate |= (touching & beside).any(axis=(1, 2))
     antipodal = (angles(vertices, np.roll(vertices, -1, axis=1)) > np.pi - 1e-9).any(axis=1)
     result = np.where(degenerate, DEGENERATE, np.where(crossing, CROSSING, SOUND))
     return np.where(antipodal, ANTIPODAL, result).astype(np.int64)
