@@ -24,9 +24,11 @@ from archive.problems import Problem, our_failure, problem_handler
 from archive.process import Process
 from sky.regions import RegionError
 from store.port import QueryError
-from vo.dali import Limits
+from vo.dali import Limits, NotFoundFault, UsageFault
 from vo.ports import Ports
 from vo.protocols import PROTOCOLS
+from vo.reply import VOTABLE
+from vo.votable.document import Info, error_document
 
 _PATIENCE = 5.0
 """Seconds that a starting worker waits for the index before it takes requests."""
@@ -59,7 +61,7 @@ def create_app(process: Process) -> ASGIApp:
     )
     for kind in (Problem, RegionError, QueryError):
         app.add_exception_handler(kind, problem_handler)
-    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(HTTPException, _routing_error)
     app.add_exception_handler(Exception, _failure)
     app.include_router(health.build_router(process, metrics))
     app.include_router(build_api(process))
@@ -68,7 +70,7 @@ def create_app(process: Process) -> ASGIApp:
     ports = _ports(process)
     for protocol in PROTOCOLS:
         app.include_router(protocol.router(ports), include_in_schema=False)
-    return Gate(app, metrics=metrics)
+    return Gate(app, metrics=metrics, bases=[protocol.path for protocol in PROTOCOLS])
 
 
 def _ports(process: Process) -> Ports:
@@ -84,13 +86,19 @@ async def _failure(_: Request, __: Exception) -> Response:
     return our_failure().response()
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
-    """Answer what routing refuses, such as an unknown path, with a problem document."""
+async def _routing_error(request: Request, error: Exception) -> Response:
+    """Answer what routing refuses, such as an unknown path: in the form of the protocol it is below."""
     if not isinstance(error, HTTPException):
         raise error
-    detail = error.detail
+    path, detail = request.url.path, error.detail
+    base = next((p.path for p in PROTOCOLS if path == p.path or path.startswith(f"{p.path}/")), None)
     if error.status_code == 404:
-        detail = f"there is nothing at {request.url.path}"
+        detail = f"there is nothing at {path}"
     elif error.status_code == 405:
-        detail = f"{request.method} does not apply to {request.url.path}"
-    return Problem(error.status_code, detail, headers=error.headers).response()
+        detail = f"{request.method} does not apply to {path}"
+    if base is None:
+        return Problem(error.status_code, detail, headers=error.headers).response()
+    kind = NotFoundFault if error.status_code == 404 else UsageFault
+    fault = kind(f"{detail}; {base}/capabilities says what there is")
+    document = error_document(fault.text, [Info("request_id", request_id())])
+    return Response(document, error.status_code, {**(error.headers or {}), "Content-Type": VOTABLE})

@@ -15,11 +15,11 @@ def build_router(process: Process, metrics: Metrics) -> APIRouter:
     """Serve health, readiness and metrics."""
     router = APIRouter(include_in_schema=False)
 
-    @router.api_route("/healthz", methods=["GET", "HEAD"])
+    @router.get("/healthz")
     async def healthz() -> Response:
         return Response(b'{"status":"ok"}', media_type="application/json")
 
-    @router.api_route("/readyz", methods=["GET", "HEAD"])
+    @router.get("/readyz")
     def readyz() -> Response:
         reason = process.not_ready() or process.worker_not_ready()
         if reason:

@@ -6,8 +6,9 @@ One plain ASGI layer does it all, for a request that does nothing should cost ne
 from __future__ import annotations
 
 import gzip
+import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -47,6 +48,8 @@ _COMPRESSIBLE = (
     b"image/svg+xml",
 )
 
+_SLASHES = re.compile("//+")
+
 _GZIP_LEAST = 1_500
 """Bytes below which compression does not pay."""
 
@@ -65,7 +68,8 @@ class _Exchange:
         self._send = send
         self._identity = (b"x-request-id", request_id.encode())
         accepted = _header(scope["headers"], b"accept-encoding") or b""
-        self._may_gzip = b"gzip" in accepted and scope["method"] != "HEAD"
+        self._head = scope["method"] == "HEAD"
+        self._may_gzip = b"gzip" in accepted and not self._head
         self._held: Message | None = None
         self.started = False
         self.ended = False
@@ -91,7 +95,9 @@ class _Exchange:
             await self._send(held)
 
     async def _body(self, message: Message) -> None:
-        body = message.get("body", b"")
+        body = b"" if self._head else message.get("body", b"")
+        if self._head:
+            message = {**message, "body": body}
         if self._held is not None:
             start, self._held = self._held, None
             if not message.get("more_body"):
@@ -119,20 +125,28 @@ def _worth_compressing(headers: list[tuple[bytes, bytes]], status: int) -> bool:
 
 
 def _compressed(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
-    kept = [(key, value) for key, value in headers if key.lower() != b"content-length"]
+    varies = [value for key, value in headers if key.lower() == b"vary"]
+    kept = [(key, value) for key, value in headers if key.lower() not in (b"content-length", b"vary")]
     return [
         *kept,
         (b"content-length", str(length).encode()),
         (b"content-encoding", b"gzip"),
-        (b"vary", b"Accept-Encoding"),
+        (b"vary", b", ".join([*varies, b"Accept-Encoding"])),
     ]
 
 
 class Gate:
-    """The outermost layer of the application."""
+    """The outermost layer of the application.
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    Below the paths ``bases`` repeated slashes are one and a last one is none: clients of the VO append
+    ``/sync`` to the URL that a user pasted, with or without a slash at its end.
+
+    HEAD is answered wherever GET is (RFC 9110, section 9.1): routes see GET, and ``scope["head"]``.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, bases: Sequence[str] = ()) -> None:
         self._app = app
+        self._bases = tuple(f"{base}/" for base in bases)
         self._metrics = metrics
         self._log = get_logger()
 
@@ -142,15 +156,21 @@ class Gate:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        if scope["path"].startswith(self._bases):
+            scope["path"] = _SLASHES.sub("/", scope["path"]).rstrip("/")
         offered = _header(scope["headers"], b"x-request-id")
         request_id = context.begin(offered.decode("latin-1") if offered else None)
         exchange = _Exchange(scope, send, request_id)
+        method = scope["method"]
+        if method == "HEAD":
+            scope["method"], scope["head"] = "GET", True
         try:
-            if scope["method"] == "OPTIONS":
+            if method == "OPTIONS":
                 await _preflight(scope, exchange.send)
             else:
                 await self._guarded(scope, receive, exchange)
         finally:
+            scope["method"] = method
             self._record(scope, exchange, time.perf_counter() - began)
 
     async def _guarded(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 import schemas
-from archive.api.params import Condition, Relation, Scalar
+from archive.api.params import Condition, Filters, Relation, Scalar
 from archive.api.values import ValueMismatch, literal
 from archive.problems import Detail, similar, wrong
 from query import build, tree
@@ -14,6 +13,8 @@ from schemas import Kind
 from sky.regions import Region, RegionError
 from sky.text import parse_region
 
+_TARGET_UCD = "meta.id;src"
+_LETTER_BEFORE_DIGIT = re.compile(r"([a-z])(?=[0-9])")
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')
 
 
@@ -36,14 +37,7 @@ def _unknown(table: schemas.Table, name: str, parameter: str) -> Detail:
     return Detail("unknown-column", f"{table.name} has no column {name}", parameter, near)
 
 
-def condition(
-    table: schemas.Table,
-    *,
-    region: str | None,
-    relation: Relation | None,
-    q: str | None,
-    where: Mapping[str, Condition],
-) -> tree.Predicate | None:
+def condition(table: schemas.Table, filters: Filters) -> tree.Predicate | None:
     """Return the condition that a row has to meet; None when every row does.
 
     Raises
@@ -51,10 +45,12 @@ def condition(
     Problem
         400 when a part of it is wrong.
     """
-    parts = [_spatial(table, region, relation)]
-    parts += [_of_column(table, name, value) for name, value in where.items()]
-    if q:
-        parts.append(_free_text(table, q))
+    parts = [_spatial(table, filters.region, filters.relation)]
+    parts += [_of_column(table, name, value) for name, value in filters.where.items()]
+    if filters.target is not None:
+        parts.append(_named(table, filters.target))
+    if filters.q:
+        parts.append(_free_text(table, filters.q))
     return build.all_of(parts)
 
 
@@ -85,6 +81,21 @@ def _of_footprint(
     if relation == "contains":
         return tree.Contains(searched, footprint)
     return tree.Intersects(footprint, searched)
+
+
+def _named(table: schemas.Table, name: str) -> tree.Predicate:
+    """Return the condition that a row's target has a name, whatever its case and its blanks."""
+    columns = [column for column in table.columns if column.ucd == _TARGET_UCD]
+    if not columns:
+        raise wrong([Detail("value", f"{table.name} has no names of targets", "target")])
+    words = name.lower().split()
+    if not words:
+        raise wrong([Detail("value", "target names nothing", "target")])
+    spaced = _LETTER_BEFORE_DIGIT.sub(r"\1 ", " ".join(words))
+    spellings = dict.fromkeys([" ".join(words), "".join(words), spaced])
+    options = tuple(tree.Literal(spelling, Kind.TEXT) for spelling in spellings)
+    lower = [tree.Call("lower", (_ref(table, column),), Kind.TEXT) for column in columns]
+    return _any_of([tree.InList(call, options) for call in lower])
 
 
 def _free_text(table: schemas.Table, q: str) -> tree.Predicate | None:

@@ -45,6 +45,10 @@ class Filters(BaseModel):
         "intersects (their footprint shares a point with it), within (their footprint lies in it), "
         "contains (their footprint covers it)",
     )
+    target: str | None = Field(
+        default=None,
+        description="Name of the observed object, as observers gave it; case and blanks make no difference",
+    )
     q: str | None = Field(
         default=None,
         description="Words to be found, in any case, in the principal text columns; every word must occur "

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +18,10 @@ from archive.api.stream import chosen_format, streamed
 from archive.api.values import ValueMismatch
 from archive.problems import Detail, Problem, wrong
 from archive.process import Process
+from vo.dali.router import asks_head
+
+TableName: TypeAlias = Annotated[str, Path(description="A table's name, in any case, such as ivoa.ObsCore")]
+RowKey: TypeAlias = Annotated[str, Path(description="The row's key: the dp_id of an observation")]
 
 MOST_BODY = 4_000_000
 """Bytes of a JSON request at most; a MOC may be long."""
@@ -59,44 +63,45 @@ class Api:
             found = [tables.summary(table, self._base) for table in snapshot.schemas.public]
             return _json({"tables": found, "version": snapshot.version})
 
-    def table(self, table: str) -> Response:
+    def table(self, table: TableName) -> Response:
         """Describe one table."""
         with self._process.index.snapshot() as snapshot:
             found = tables.public_table(snapshot.schemas, table)
             return _json(tables.description(found, snapshot, self._base))
 
-    def rows(self, table: str, request: Request) -> Response:
+    def rows(self, table: TableName, request: Request) -> Response:
         """Search, with the parameters in the query string."""
         params = parse_search(from_query(request.query_params.multi_items()))
-        return self._answer(table, params, request.headers.get("accept"))
+        return self._answer(table, params, request.headers.get("accept"), head=asks_head(request))
 
-    async def search(self, table: str, request: Request) -> Response:
+    async def search(self, table: TableName, request: Request) -> Response:
         """Search, with the parameters as JSON."""
         params = parse_search(await _object(request))
         return await run_in_threadpool(self._answer, table, params, request.headers.get("accept"))
 
-    def _answer(self, name: str, params: SearchParams, accept: str | None) -> Response:
+    def _answer(self, name: str, params: SearchParams, accept: str | None, *, head: bool = False) -> Response:
         form = chosen_format(params.format, accept)
         if form is not None:
-            return streamed(self._process, name, params, form)
+            return streamed(self._process, name, params, form, head=head)
         cursors = self._process.cursors
         with self._process.index.snapshot() as snapshot:
             table = tables.public_table(snapshot.schemas, name)
             wanted = search.understand(table, params, cursors)
             page = search.run(wanted, snapshot, cursors, self._seconds)
-        return _json(
-            {
-                "rows": orjson.Fragment(page.rows),
-                "total": page.total,
-                "total_relation": None if page.total is None else "eq",
-                "next": page.next,
-                "facets": page.facets,
-                "version": page.version,
-                "adql": as_adql(wanted.select),
-            }
-        )
+        document = {
+            "rows": orjson.Fragment(page.rows),
+            "total": page.total,
+            "total_relation": None if page.total is None else "eq",
+            "next": page.next,
+            "facets": page.facets,
+            "version": page.version,
+            "adql": as_adql(wanted.select),
+        }
+        reply = _json(document | ({"notes": page.notes} if page.notes else {}))
+        reply.headers["Vary"] = "Accept"
+        return reply
 
-    def row(self, table: str, identifier: str) -> Response:
+    def row(self, table: TableName, identifier: RowKey) -> Response:
         """Return the row with a key."""
         with self._process.index.snapshot() as snapshot:
             found = tables.public_table(snapshot.schemas, table)
@@ -110,7 +115,7 @@ class Api:
             shown = search.as_json(query.columns, rows)[1:-1]
             return _json({"row": orjson.Fragment(shown), "version": snapshot.version})
 
-    def density(self, table: str, request: Request) -> Response:
+    def density(self, table: TableName, request: Request) -> Response:
         """Count rows by HEALPix cell."""
         params = parse_density(from_query(request.query_params.multi_items()))
         with self._process.index.snapshot() as snapshot:

@@ -47,7 +47,7 @@ def understand(table: schemas.Table, params: SearchParams, cursors: Cursors) -> 
     Problem
         400 for what is wrong, 410 for an expired cursor.
     """
-    where = condition(table, region=params.region, relation=params.relation, q=params.q, where=params.where)
+    where = condition(table, params)
     chosen = table.columns if params.fields is None else named_columns(table, params.fields, "fields")
     names = list(dict.fromkeys(column.name for column in chosen))
     if not names:
@@ -101,11 +101,14 @@ class Page:
     total: int | None
     next: str | None
     facets: dict[str, list[dict[str, Any]]]
+    notes: tuple[str, ...]
+    """What the user should know of the search."""
 
 
 def run(search: Search, snapshot: Snapshot, cursors: Cursors, seconds: float) -> Page:
     """Answer a search; totals and facets are exact and of the same version as the rows."""
-    found = snapshot.run(search.page, limit=search.limit + 1, timeout=seconds).table()
+    answer = snapshot.run(search.page, limit=search.limit + 1, timeout=seconds)
+    found = answer.table()
     more = found.num_rows > search.limit
     shown = found.slice(0, search.limit)
     width = len(search.select.outputs)
@@ -118,7 +121,7 @@ def run(search: Search, snapshot: Snapshot, cursors: Cursors, seconds: float) ->
         whole = not more and not search.continued
         total = shown.num_rows if whole else count(search, snapshot, seconds)
     facets = {column.name: _facet(search, column, snapshot, seconds) for column in search.facets}
-    return Page(snapshot.version, rows, total, following, facets)
+    return Page(snapshot.version, rows, total, following, facets, answer.notes)
 
 
 def as_json(columns: Sequence[schemas.Column], rows: pa.Table) -> bytes:
@@ -179,7 +182,7 @@ def density(table: schemas.Table, params: DensityParams, snapshot: Snapshot, sec
     ra, dec = (build.column(table, name) for name in table.position)
     cell = tree.Call("ivo_healpix_index", (tree.Literal(params.order, Kind.INT), ra, dec), Kind.LONG)
     placed = (tree.IsNull(ra, negated=True), tree.IsNull(dec, negated=True))
-    filters = condition(table, region=params.region, relation=params.relation, q=params.q, where=params.where)
+    filters = condition(table, params)
     grouped = tree.Select(
         (tree.Output(cell, schemas.Column(name="cell", kind=Kind.LONG)), build.count()),
         tree.TableRef(build.ALIAS, table),

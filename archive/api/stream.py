@@ -68,8 +68,10 @@ def _by_preference(accept: str) -> list[str]:
     return [name for q, name in sorted(ranked, key=lambda item: -item[0]) if q > 0 and name]
 
 
-def streamed(process: Process, name: str, params: SearchParams, form: Form) -> StreamingResponse:
-    """Answer a search in another form than JSON.
+def streamed(
+    process: Process, name: str, params: SearchParams, form: Form, *, head: bool = False
+) -> StreamingResponse:
+    """Answer a search in another form than JSON; to HEAD without its rows.
 
     Raises
     ------
@@ -92,7 +94,14 @@ def streamed(process: Process, name: str, params: SearchParams, form: Form) -> S
             raise Problem(fault.status, str(fault), kind="query") from fault
         held = stack.pop_all()
     file_name = f"{table.name}.{form.form.suffix}"
-    headers = {"Content-Disposition": f'inline; filename="{file_name}"', "X-Lake-Version": str(rows.version)}
+    headers = {
+        "Content-Disposition": f'inline; filename="{file_name}"',
+        "Vary": "Accept",
+        "X-Lake-Version": str(rows.version),
+    }
+    if head:
+        held.close()
+        return StreamingResponse(iter(()), headers=headers, media_type=form.media_type)
     body = _sent(form.form.write(rows, Head(table_name=table.name)), held)
     return StreamingResponse(body, headers=headers, media_type=form.media_type)
 

@@ -8,9 +8,13 @@ import orjson
 import pyarrow.compute as pc
 
 from archive.problems import Problem
+from instruments.cards import Value
+from instruments.headers import Header
 from store.lake import Lake
 
 HEADERS = "archive.headers"
+
+_TOO_LARGE = 2**63
 
 
 def header_cards(lake: Lake, version: int, dp_id: str) -> list[list[str]]:
@@ -34,5 +38,14 @@ def as_text(hdus: list[list[str]]) -> str:
 
 
 def as_document(dp_id: str, hdus: list[list[str]]) -> dict[str, Any]:
-    """Return headers as a JSON document."""
-    return {"dp_id": dp_id, "hdus": [{"index": i, "cards": cards} for i, cards in enumerate(hdus)]}
+    """Return headers as a JSON document: of each HDU the values by keyword, and the cards as they are."""
+    found = [{"index": index, "values": _values(cards), "cards": cards} for index, cards in enumerate(hdus)]
+    return {"dp_id": dp_id, "hdus": found}
+
+
+def _values(cards: list[str]) -> dict[str, Value]:
+    # FITS sets no bound to whole numbers, our JSON does.
+    return {
+        key: float(value) if isinstance(value, int) and abs(value) >= _TOO_LARGE else value
+        for key, value in Header(cards).items()
+    }

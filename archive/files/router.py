@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
 from urllib.parse import quote
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +15,12 @@ from archive.files.answer import answer
 from archive.files.bytes import open_held
 from archive.problems import Detail, wrong
 from archive.process import Process
+from vo.dali.router import asks_head
+
+Identifier: TypeAlias = Annotated[str, Path(description="The file's dp_id")]
+Form: TypeAlias = Annotated[
+    str | None, Query(description="text (cards of 80 characters) or json; as Accept, else text")
+]
 
 
 def build_router(process: Process) -> APIRouter:
@@ -21,19 +28,16 @@ def build_router(process: Process) -> APIRouter:
     router = APIRouter(tags=["files"])
     root = process.settings.files_root
 
-    def file(identifier: str, request: Request) -> Response:
+    def file(identifier: Identifier, request: Request) -> Response:
         with process.index.snapshot() as snapshot:
             held = catalogue.find(snapshot, identifier)
         process.policy.require_bytes(held.dp_id, held.release_date)
         descriptor = open_held(held, root)
-        return answer(held, descriptor, request.headers, head=request.method == "HEAD")
+        return answer(held, descriptor, request.headers, head=asks_head(request))
 
-    router.add_api_route(
-        "/files/{identifier:path}", file, methods=["GET"], summary="Download a file (Range, ETag)"
-    )
-    router.add_api_route("/files/{identifier:path}", file, methods=["HEAD"], include_in_schema=False)
+    router.get("/files/{identifier:path}", summary="Download a file (Range, ETag)")(file)
 
-    def header(identifier: str, request: Request, format: str | None = None) -> Response:  # noqa: A002
+    def header(identifier: Identifier, request: Request, format: Form = None) -> Response:  # noqa: A002
         with process.index.snapshot() as snapshot:
             held = catalogue.find(snapshot, identifier)
             cards = headers.header_cards(process.lake, snapshot.version, held.dp_id)
@@ -42,15 +46,12 @@ def build_router(process: Process) -> APIRouter:
         name = f"{quote(held.dp_id, safe='')}.hdr"
         if format == "json" or (format is None and "json" in request.headers.get("accept", "")):
             document = headers.as_document(held.dp_id, cards)
-            return Response(orjson.dumps(document), media_type="application/json")
+            return Response(orjson.dumps(document), media_type="application/json", headers={"Vary": "Accept"})
         return Response(
             headers.as_text(cards),
             media_type="text/plain; charset=utf-8",
-            headers={"Content-Disposition": f"inline; filename*=UTF-8''{name}"},
+            headers={"Content-Disposition": f"inline; filename*=UTF-8''{name}", "Vary": "Accept"},
         )
 
-    router.add_api_route(
-        "/headers/{identifier:path}", header, methods=["GET"], summary="The FITS headers of a file"
-    )
-    router.add_api_route("/headers/{identifier:path}", header, methods=["HEAD"], include_in_schema=False)
+    router.get("/headers/{identifier:path}", summary="The FITS headers of a file")(header)
     return router

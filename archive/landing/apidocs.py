@@ -11,10 +11,9 @@ _SHOWN = ("/api/v1", "/files", "/headers")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter: its name, where it stands, its type and what it means."""
+    """A parameter: its name, its type and what it means."""
 
     name: str
-    place: str
     kind: str
     description: str
 
@@ -41,12 +40,12 @@ def operations(document: Mapping[str, Any]) -> list[Operation]:
 
 def _parameters(operation: Mapping[str, Any]) -> tuple[Parameter, ...]:
     found = [
-        Parameter(p["name"], p["in"], _kind(p.get("schema", {})), p.get("description", ""))
+        Parameter(p["name"], _kind(p.get("schema", {})), p.get("description", ""))
         for p in operation.get("parameters", [])
     ]
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     found += [
-        Parameter(name, "body", _kind(schema), schema.get("description", ""))
+        Parameter(name, _kind(schema), schema.get("description", ""))
         for name, schema in body.get("properties", {}).items()
     ]
     return tuple(found)

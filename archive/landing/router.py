@@ -70,6 +70,14 @@ class Pages:
             self._drawn = holdings.version, self._page(holdings)
         return self._html(self._drawn[1])
 
+    def api(self, request: Request) -> Response:
+        """Lead from the API's own address to its page, or say what there is as JSON."""
+        base = f"{self._process.site.public_url}/api/v1"
+        if not wants_html(request.headers.get("accept", "")):
+            found = {"tables": f"{base}/tables", "openapi": f"{base}/openapi.json", "docs": f"{base}/docs"}
+            return Response(orjson.dumps(found), media_type="application/json", headers={"Vary": "Accept"})
+        return Response(None, 307, {"Location": f"{base}/docs", "Vary": "Accept"})
+
     def docs(self, request: Request) -> Response:
         """Answer the page of the JSON API."""
         template = self._environment.get_template("apidocs.html")
@@ -128,8 +136,9 @@ class Pages:
 def build_router(process: Process) -> APIRouter:
     """Serve the pages."""
     router, pages = APIRouter(include_in_schema=False), Pages(process)
-    both = ["GET", "HEAD"]
-    router.add_api_route("/", pages.landing, methods=both)
-    router.add_api_route("/api/v1/docs", pages.docs, methods=both)
-    router.add_api_route("/static/{name}", pages.asset, methods=both)
+    router.get("/")(pages.landing)
+    router.get("/api/v1")(pages.api)
+    router.get("/api/v1/")(pages.api)
+    router.get("/api/v1/docs")(pages.docs)
+    router.get("/static/{name}")(pages.asset)
     return router

@@ -126,6 +126,85 @@ def test_short_answers_and_streams_are_not_compressed(small: SmallArchive) -> No
     assert len(gzip.compress(stream.content)) < len(stream.content)
 
 
+@pytest.mark.parametrize("path", [*PATHS, "/api/v1/docs", "/api/v1/openapi.json", "/tap/examples"])
+def test_head_says_what_get_says_without_a_body(small: SmallArchive, path: str) -> None:
+    of_request = {"x-request-id", "content-length"}
+    got = small.client.get(path, headers={"Accept-Encoding": "identity"})
+    head = small.client.head(path, headers={"Accept-Encoding": "identity"})
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert {k: v for k, v in head.headers.items() if k not in of_request} == {
+        k: v for k, v in got.headers.items() if k not in of_request
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/tap/sync?LANG=ADQL&QUERY=SELECT+*+FROM+ivoa.obscore", "/api/v1/tables/ivoa.obscore/rows?format=csv"],
+)
+def test_head_of_a_long_answer_sends_no_rows(
+    small: SmallArchive, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("vo.dali.router._WHOLE", 1000)
+    reply = small.client.head(path)
+    assert (reply.status_code, reply.content) == (200, b"")
+    assert small.client.get(path).content
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("/tap//capabilities", "/tap/capabilities"),
+        ("/tap/availability/", "/tap/availability"),
+        ("/tap/tables//ivoa.ObsCore/", "/tap/tables/ivoa.ObsCore"),
+        ("/scs/ivoa.obscore/?RA=1&DEC=2&SR=0", "/scs/ivoa.obscore?RA=1&DEC=2&SR=0"),
+    ],
+)
+def test_a_service_url_may_end_with_a_slash(small: SmallArchive, path: str, plain: str) -> None:
+    reply = small.client.get(path)
+    assert reply.status_code == 200
+    assert len(reply.content) == len(small.client.get(plain).content)
+
+
+@pytest.mark.parametrize(
+    "path", ["/files//OBS.00004", "/files/OBS.00004/", "/api/v1//tables", "//tap/capabilities"]
+)
+def test_elsewhere_slashes_count(small: SmallArchive, path: str) -> None:
+    assert small.client.get(f"http://archive.test{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/tap", 404, "NotFoundFault"),
+        ("GET", "/tap/nothing", 404, "NotFoundFault"),
+        ("GET", "/scs/ivoa.obscore/nothing", 404, "NotFoundFault"),
+        ("PUT", "/tap/sync", 405, "UsageFault"),
+        ("DELETE", "/scs/ivoa.obscore", 405, "UsageFault"),
+    ],
+)
+def test_below_a_protocol_routing_errors_are_votables(
+    small: SmallArchive, method: str, path: str, status: int, code: str
+) -> None:
+    reply = small.client.request(method, path)
+    assert reply.status_code == status
+    assert reply.headers["content-type"] == "application/x-votable+xml"
+    assert f'<INFO name="QUERY_STATUS" value="ERROR">{code}: ' in reply.text
+    assert "/capabilities says what there is" in reply.text
+    assert ("allow" in reply.headers) == (status == 405)
+
+
+def test_what_depends_on_accept_says_so(small: SmallArchive) -> None:
+    for path in (
+        "/",
+        "/api/v1",
+        "/api/v1/tables/ivoa.obscore/rows",
+        "/api/v1/tables/ivoa.obscore/rows?format=csv",
+    ):
+        assert "Accept" in small.client.get(path).headers["vary"].split(", ")
+    packed = small.client.get("/api/v1/tables/ivoa.obscore/rows", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers.get_list("vary") == ["Accept, Accept-Encoding"]
+
+
 def test_outside_of_a_request_there_is_no_id() -> None:
     assert context.request_id() == "-"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import astropy.units as u
 import pyarrow as pa
 import pytest
+from astropy.io.votable.ucd import check_ucd
 
 from schemas import Kind, UnknownTableError, load_schemas, parse_schema
 from schemas.arrow import BATCH, BORDER, HEALPIX, INNER, lake_schema
@@ -74,6 +75,15 @@ def test_names_are_spelled_as_clients_compare_them() -> None:
     }
     assert DECLARED.table("IVOA.OBSCORE").name == "ivoa.ObsCore"
     assert DECLARED.table("ivoa.obscore").column("S_RA").name == "s_ra"
+
+
+def test_every_ucd_is_made_of_the_words_of_the_vocabulary() -> None:
+    wrong = [
+        (table.name, column.name, column.ucd)
+        for table, column in COLUMNS
+        if column.ucd and not check_ucd(column.ucd, check_controlled_vocabulary=True)
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS, ids=[f"{t.name}.{c.name}" for t, c in COLUMNS])

@@ -63,7 +63,7 @@ class Parameters:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value) or "_" in text:
+        if not math.isfinite(value) or "_" in text or not text.isascii():
             raise UsageFault(f"{name.upper()} must be a number, not {text[:40]!r}")
         return value
 

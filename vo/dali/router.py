@@ -53,6 +53,11 @@ async def parameters(request: Request) -> Parameters:
     return Parameters(pairs)
 
 
+def asks_head(request: Request) -> bool:
+    """Whether nobody reads the body: routes know GET only, and who passes HEAD on to them marks it."""
+    return bool(request.scope.get("head"))
+
+
 def _limited(receive: Receive) -> Receive:
     """Refuse a body that is too large as it comes; its announced length may be absent."""
     received = 0
@@ -77,7 +82,7 @@ async def respond(
     """
 
     def work(given: Parameters) -> Response:
-        return _response(handler(given))
+        return _response(handler(given), head=asks_head(request))
 
     try:
         return await run_in_threadpool(work, await parameters(request))
@@ -89,14 +94,24 @@ async def respond(
         return _response(on_fault(ports, failed))
 
 
-def _response(reply: Reply) -> Response:
-    headers = {"Content-Type": reply.media_type, **reply.headers}
+def _response(reply: Reply, *, head: bool = False) -> Response:
+    headers = {"Content-Type": _with_charset(reply.media_type), **reply.headers}
     if isinstance(reply.body, bytes):
         return Response(reply.body, reply.status, headers)
     begun, more = _beginning(reply.body)
+    if more and head:
+        # Nobody will read the rest, so its length stays unknown.
+        reply.body.close()
+        return StreamingResponse(iter(()), reply.status, headers)
     if more:
         return _Stream(begun, reply.body, headers)
     return Response(begun, reply.status, headers)
+
+
+def _with_charset(media_type: str) -> str:
+    """Say UTF-8 of what browsers show; other forms have it by definition, or say it inside."""
+    shown = media_type in ("text/plain", "text/html")
+    return f"{media_type};charset=utf-8" if shown else media_type
 
 
 def _beginning(body: Body) -> tuple[bytes, bool]:

@@ -78,8 +78,8 @@ FORMATS: tuple[Format, ...] = (
 
 
 def _normal(name: str) -> str:
-    """Return a media type without spaces, charset and case, and with the plus that a URL made a space."""
-    parts = [part.strip() for part in name.strip().lower().split(";")]
+    """Return a media type without spaces, quotes, charset and case; a URL makes a plus a space."""
+    parts = [part.strip() for part in name.replace('"', "").lower().split(";")]
     kept = [part.replace(" = ", "=") for part in parts if not part.startswith("charset=")]
     return ";".join(kept).replace("x-votable xml", "x-votable+xml")
 

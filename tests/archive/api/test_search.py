@@ -86,6 +86,27 @@ def test_values_of_one_column_are_alternatives_and_columns_add_up(small: SmallAr
     )
 
 
+@pytest.mark.parametrize("name", ["NGC 17", "ngc 17", "NGC17", "  Ngc   17 "])
+def test_a_target_is_found_whatever_its_case_and_blanks(small: SmallArchive, name: str) -> None:
+    assert ids(small, {"target": name}) == expected(small, lambda r: r["target_name"] == "NGC 17")
+
+
+def test_a_target_is_a_whole_name_and_no_pattern(small: SmallArchive) -> None:
+    assert ids(small, {"target": "NGC"}) == []
+    assert ids(small, {"target": "NGC %"}) == []
+    assert ids(small, {"target": "100% SURE_5"}) == ["OBS.00005"]
+
+
+def test_a_search_of_more_than_a_hemisphere_says_so(small: SmallArchive) -> None:
+    small_side, large_side = (
+        small.client.get(ROWS, params={"region": f"POLYGON {way}"}).json()
+        for way in ("0 0 0 10 10 10 10 0", "0 0 10 0 10 10 0 10")
+    )
+    assert "notes" not in small_side
+    assert ["more than half of the sky" in note for note in large_side["notes"]] == [True]
+    assert large_side["total"] > small_side["total"]
+
+
 def test_a_served_identifier_finds_its_row(small: SmallArchive) -> None:
     assert ids(small, {"where.obs_publisher_did": "ivo://onedfs.example/ID?OBS.00017"}) == ["OBS.00017"]
 

@@ -243,6 +243,31 @@ def test_headers_are_public_as_text_and_json(files: WithFiles, dp_id: str) -> No
     assert files.archive.client.get(url, params={"format": "json"}).json() == document
 
 
+def test_headers_as_json_hold_values_as_well_as_cards(own: SmallArchive) -> None:
+    cards = [
+        "EXPTIME =                 12.5 / [s] exposure",
+        "NAXIS   =                    2",
+        "FLAG    =                    T",
+        "HIERARCH ESO DPR CATG = 'SCIENCE '",
+        f"HUGE    = {10**19}",
+        "BROKEN  = 'no end",
+        "COMMENT  words",
+        "END",
+    ]
+    add_rows(own.lake, "archive.files", [file_row("H", Path("/nowhere"), b"x")])
+    add_rows(own.lake, "archive.headers", [header_row("H", [cards])])
+    own.refresh()
+    [hdu] = own.client.get("/headers/H?format=json").json()["hdus"]
+    assert hdu["values"] == {
+        "EXPTIME": 12.5,
+        "NAXIS": 2,
+        "FLAG": True,
+        "ESO DPR CATG": "SCIENCE",
+        "HUGE": 1e19,
+    }
+    assert [card.rstrip() for card in hdu["cards"]] == cards
+
+
 def test_no_header_of_what_is_withdrawn_or_unknown(files: WithFiles) -> None:
     assert files.archive.client.get("/headers/WITHDRAWN").status_code == 410
     assert files.archive.client.get("/headers/NONE").status_code == 404

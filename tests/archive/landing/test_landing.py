@@ -150,6 +150,20 @@ def test_assets_are_typed_and_kept(small: SmallArchive) -> None:
     assert small.client.get("/static/none.css").status_code == 404
 
 
+def test_the_address_of_the_api_leads_to_its_page_or_says_what_there_is(small: SmallArchive) -> None:
+    for path in ("/api/v1", "/api/v1/"):
+        led = small.client.get(path, headers={"Accept": "text/html"})
+        assert (led.status_code, led.headers["location"]) == (307, "http://127.0.0.1:8000/api/v1/docs")
+        told = small.client.get(path, headers={"Accept": "application/json"}).json()
+        assert {small.client.get(url).status_code for url in told.values()} == {200}
+
+
+def test_every_parameter_on_the_page_of_the_api_is_explained(small: SmallArchive) -> None:
+    page = small.client.get("/api/v1/docs").text
+    assert "such as ivoa.ObsCore" in page
+    assert "<td></td></tr>" not in page
+
+
 def test_the_openapi_document_names_every_route(small: SmallArchive) -> None:
     document = small.client.get("/api/v1/openapi.json").json()
     assert {

@@ -34,7 +34,7 @@ def test_numbers_are_read(text: str) -> None:
     assert Parameters([("RA", text)]).number("ra") == float(text)
 
 
-@pytest.mark.parametrize("text", ["x", "nan", "inf", "-Infinity", "1,5", "1_000", "0x10", "1 2"])
+@pytest.mark.parametrize("text", ["x", "nan", "inf", "-Infinity", "1,5", "1_000", "0x10", "1 2", "٦"])
 def test_what_is_no_finite_number_is_refused(text: str) -> None:
     with pytest.raises(UsageFault, match="RA must be a number"):
         Parameters([("RA", text)]).number("RA")

@@ -235,6 +235,11 @@ def test_a_failure_after_the_first_rows_breaks_what_cannot_say_so(form: Any) -> 
         ("csv", "csv", "text/csv;header=present"),
         ("text/csv", "csv", "text/csv"),
         ("text/csv; charset=utf-8", "csv", "text/csv"),
+        (
+            'application/x-votable+xml; serialization="BINARY2"',
+            "votable/b2",
+            "application/x-votable+xml;serialization=BINARY2",
+        ),
         ("TSV", "tsv", "text/tab-separated-values"),
         ("application/json", "json", "application/json"),
         ("parquet", "parquet", "application/vnd.apache.parquet"),
