@@ -11,7 +11,9 @@ import pytest
 import schemas
 from query import build, tree
 from schemas import Kind
+from store.duckdb.compiler import Compiled
 from store.duckdb.compiler.literals import double, text
+from store.duckdb.snapshot import _Rows
 from store.port import QueryError, QueryRejected, QueryTimeout, QueryTooLarge
 from vo.adql import translate
 
@@ -48,6 +50,19 @@ def test_even_raw_sql_on_a_cursor_is_shut_in(index: Any, sql: str) -> None:
     finally:
         cursor.close()
         release()
+
+
+def test_a_query_cannot_change_the_rows_of_the_delta(world: Any) -> None:
+    world.fold()
+    world.put("sky.plain", [{"a": 1, "b": "x", "v": 0.5}])
+    index = world.index()
+    table = index._current.state.tables["sky.plain"].delta_name
+    with index.snapshot() as snapshot:
+        query = build.select(snapshot.schemas.table("sky.plain"), names=["a"])
+        compiled = Compiled(f"DELETE FROM {table}", query.columns)
+        with pytest.raises(QueryError):
+            _Rows(*index._current.cursor(), compiled, {}, None)
+        assert snapshot.run(query).table().num_rows == 1
 
 
 def test_names_of_users_never_reach_the_engine(index: Any) -> None:

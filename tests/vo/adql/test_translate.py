@@ -1,5 +1,6 @@
 """ADQL text means one tree; the fixtures say which, in the words of the printer."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -272,6 +273,43 @@ def test_geom_transform_turns_all_of_a_shape_and_keeps_its_size(declared: schema
     assert (found.ra, found.dec, found.radius) == pytest.approx((266.404988, -28.936178, 2.0))
     corner = polygon.expression.region.vertices[0]
     assert corner == pytest.approx((96.337272, -60.188552))
+
+
+def test_what_keeps_a_column_s_kind_is_written_as_the_column_is(declared: schemas.Schemas) -> None:
+    source = declared.table("ivoa.obscore").column("obs_release_date")
+    assert source.xtype
+    for value, xtype in (
+        ("max(obs_release_date)", source.xtype),
+        ("coalesce(obs_release_date, obs_release_date)", source.xtype),
+        ("cast(obs_release_date as varchar)", None),
+        ("count(obs_release_date)", None),
+    ):
+        (column,) = translate(f"select {value} as a from ivoa.obscore", declared).columns
+        assert column.xtype == xtype
+
+
+def test_a_region_has_at_most_two_thousand_vertices(
+    declared: schemas.Schemas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whether edges cross is asked of other tests; of so many it takes seconds.
+    monkeypatch.setattr("vo.adql.shapes.normalise_search", lambda region: region)
+
+    def circle(vertices: int) -> str:
+        turns = [2 * math.pi * place / vertices for place in range(vertices)]
+        return " ".join(f"{20 + 10 * math.cos(turn):.6f} {10 * math.sin(turn):.6f}" for turn in turns)
+
+    def polygon(vertices: int) -> str:
+        return f"select polygon({circle(vertices).replace(' ', ', ')}) as p from lab.things"
+
+    def region(vertices: int) -> str:
+        return f"select region('polygon icrs {circle(vertices)}') as p from lab.things"
+
+    assert check(polygon(2000), declared) == []
+    assert check(region(1999), declared) == []
+    for text, place in ((polygon(2001), 8), (region(2001), 15)):
+        (error,) = check(text, declared)
+        assert (error.code, error.column) == ("unsupported", place)
+        assert "2000 vertices" in error.message
 
 
 def test_an_answer_has_at_most_five_thousand_columns(declared: schemas.Schemas) -> None:
