@@ -32,8 +32,8 @@ class HeldFile:
     withdrawn: str | None
 
 
-def find(snapshot: Snapshot, dp_id: str) -> HeldFile:
-    """Return the file of that id.
+def find(snapshot: Snapshot, dp_id: str, files_url: str) -> HeldFile:
+    """Return the file of that id; ``files_url`` is where this archive serves files.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def find(snapshot: Snapshot, dp_id: str) -> HeldFile:
     """
     row = _row(snapshot, FILES, dp_id, list(HeldFile.__slots__))
     if row is None:
-        raise _not_held(snapshot, dp_id)
+        raise _not_held(snapshot, dp_id, f"{files_url}/{dp_id}")
     held = HeldFile(**row)
     if held.withdrawn is not None:
         raise Problem(410, f"{dp_id} was withdrawn: {held.withdrawn}", kind="withdrawn")
@@ -58,11 +58,15 @@ def _row(snapshot: Snapshot, name: str, dp_id: str, columns: list[str]) -> dict[
     return rows[0] if rows else None
 
 
-def _not_held(snapshot: Snapshot, dp_id: str) -> Problem:
+def _not_held(snapshot: Snapshot, dp_id: str, own_url: str) -> Problem:
     row = _row(snapshot, OBSCORE, dp_id, ["access_url"])
     if row is None:
         return Problem(404, f"there is no file {dp_id}", kind="unknown-file")
     url = row["access_url"]
+    if url is None or url == own_url:
+        return Problem(
+            404, f"this archive has the row of {dp_id}; where its bytes are, nobody said", kind="no-bytes"
+        )
     return Problem(
         404, f"this archive has the row of {dp_id}, not its bytes", kind="held-elsewhere", access_url=url
     )

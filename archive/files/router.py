@@ -26,11 +26,11 @@ Form: TypeAlias = Annotated[
 def build_router(process: Process) -> APIRouter:
     """Serve the bytes and the headers of files."""
     router = APIRouter(tags=["files"])
-    root = process.settings.files_root
+    root, url = process.settings.files_root, f"{process.site.public_url}/files"
 
     def file(identifier: Identifier, request: Request) -> Response:
         with process.index.snapshot() as snapshot:
-            held = catalogue.find(snapshot, identifier)
+            held = catalogue.find(snapshot, identifier, url)
         process.policy.require_bytes(held.dp_id, held.release_date)
         descriptor = open_held(held, root)
         return answer(held, descriptor, request.headers, head=asks_head(request))
@@ -39,7 +39,7 @@ def build_router(process: Process) -> APIRouter:
 
     def header(identifier: Identifier, request: Request, format: Form = None) -> Response:  # noqa: A002
         with process.index.snapshot() as snapshot:
-            held = catalogue.find(snapshot, identifier)
+            held = catalogue.find(snapshot, identifier, url)
             cards = headers.header_cards(process.lake, snapshot.version, held.dp_id)
         if format not in (None, "text", "json"):
             raise wrong([Detail("value", "format is text or json", "format")])

@@ -15,8 +15,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.archive.conftest import NOW, SmallArchive, add_rows, build_archive, file_row, header_row
+from tests.archive.conftest import (
+    NOW,
+    SmallArchive,
+    add_rows,
+    build_archive,
+    file_row,
+    header_row,
+    observation,
+)
 
+ELSEWHERE = "https://other.example/get?id=1&x=%20"
 CONTENT = bytes(range(256)) * 4000
 PUBLIC = NOW.replace(tzinfo=None)
 
@@ -91,6 +100,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WithFiles]:
         "archive.headers",
         [header_row(dp_id, cards) for dp_id in ("PLAIN", "SOON", "WITHDRAWN", "odd id/with #1 ä%2F?.fits")],
     )
+    other = observation(9000) | {"dp_id": "ELSEWHERE", "access_url": ELSEWHERE}
+    add_rows(archive.lake, "ivoa.ObsCore", [other])
     archive.refresh()
     yield WithFiles(archive, folder)
     archive.process.close()
@@ -183,7 +194,8 @@ def test_bytes_are_not_compressed_on_the_way(files: WithFiles) -> None:
         ("WITHDRAWN", 410, "withdrawn"),
         ("NEVER-HEARD-OF", 404, "unknown-file"),
         ("\x00", 404, "unknown-file"),
-        ("OBS.00004", 404, "held-elsewhere"),
+        ("OBS.00004", 404, "no-bytes"),
+        ("ELSEWHERE", 404, "held-elsewhere"),
     ],
 )
 def test_what_is_not_there_is_told_apart(files: WithFiles, dp_id: str, status: int, kind: str) -> None:
@@ -193,8 +205,8 @@ def test_what_is_not_there_is_told_apart(files: WithFiles, dp_id: str, status: i
 
 
 def test_a_row_without_bytes_tells_where_they_are(files: WithFiles) -> None:
-    reply = files.archive.client.get("/files/OBS.00004")
-    assert reply.json()["access_url"] == "http://127.0.0.1:8000/files/OBS.00004"
+    reply = files.archive.client.get("/files/ELSEWHERE")
+    assert reply.json()["access_url"] == ELSEWHERE
 
 
 @pytest.mark.parametrize("number", range(6))
