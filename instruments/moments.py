@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 
 from instruments.headers import FileHeaders
-from sky.times import TimeError, parse_mjd
+from sky.times import TimeError, parse_mjd, to_utc
 
 SECONDS_PER_DAY = 86_400.0
 
@@ -34,7 +34,26 @@ _SINGLE_STEP = 2.0**-8
 
 _TIME_KEYS = ("TIME-OBS", "UT-STR", "UTSTART")
 _TIME_OF_DAY = re.compile(r"\s*(\d{1,2}):(\d{1,2}):(\d{1,2}(?:\.\d*)?)\s*\Z")
+_SAYS_UTC = re.compile(r"(?:Z|UTC?|[+-]00:?00)\s*\Z", re.IGNORECASE)
+_MENTIONS_UTC = re.compile(r"\bUTC?\b|\(U\Z")
+"""UTC in a comment, which the end of the card may have cut."""
+
 _EXPOSURE_KEYS = ("TEXPTIME", "EXPTIME", "EXPOSURE")
+
+
+_SECONDS = {
+    **dict.fromkeys(("ms", "msec", "milliseconds"), 1e-3),
+    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("d", "day", "days"), SECONDS_PER_DAY),
+}
+"""Units of exposure times other than seconds."""
+
+_B1950 = 33_281.923
+"""MJD of an equinox that software writes for the time of an observation that it does not know."""
+
+
+_NEAR = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +94,20 @@ def exposure_time(headers: FileHeaders) -> float | None:
 
 
 def _seconds_per_unit(comment: str) -> float:
-    return 60.0 if re.search(r"\bminutes?\b|^\s*\[min\]", comment) else 1.0
+    """Return the seconds of the unit that a comment begins with in brackets, or of minutes it speaks of."""
+    bracketed = re.match(r"\s*\[\s*([a-z]+)\s*\]", comment)
+    if bracketed and bracketed[1] in _SECONDS:
+        return _SECONDS[bracketed[1]]
+    return 60.0 if re.search(r"\bminutes?\b", comment) else 1.0
 
 
 def start_time(headers: FileHeaders) -> Moment | None:
     """Return when the observation began."""
     dated = _dated(headers)
     counted = _counted(headers, "MJD-OBS", "MJD-BEG", "EXPSTART")
+    if counted is not None and abs(counted.mjd - _B1950) < _NEAR:
+        headers.warn(f"MJD-OBS {counted.mjd:.5f} is the equinox B1950, not the time of an observation")
+        return dated if dated is not None and abs(dated.mjd - counted.mjd) > 1.0 else None
     if dated is None or counted is None:
         return counted or dated
     slack = max(dated.width, counted.width) + TOLERANCE / SECONDS_PER_DAY
@@ -104,7 +130,8 @@ def _counted(headers: FileHeaders, *keys: str) -> Moment | None:
         except TimeError:
             headers.warn(f"{key} {value:g} is not the MJD of an observation")
             continue
-        return Moment(mjd, _width(mjd))
+        start = _in_utc(headers, key, mjd)
+        return None if start is None else Moment(start, _width(mjd))
     return None
 
 
@@ -126,13 +153,16 @@ def _dated(headers: FileHeaders) -> Moment | None:
             headers.warn(f"{key}: {error}")
             continue
         if ":" in text:
-            return Moment(mjd)
+            start = mjd if _SAYS_UTC.search(text) else _in_utc(headers, key, mjd)
+            return None if start is None else Moment(start)
         time_of_day = _TIME_OF_DAY.match(headers.text(*_TIME_KEYS) or "")
         if time_of_day is None:
             return Moment(float(math.floor(mjd)), 1.0)
         hours, minutes, seconds = (float(part) for part in time_of_day.groups())
         if hours < 24 and minutes < 60 and seconds < 61:
-            return Moment(math.floor(mjd) + ((hours * 60 + minutes) * 60 + seconds) / SECONDS_PER_DAY)
+            mjd = math.floor(mjd) + ((hours * 60 + minutes) * 60 + seconds) / SECONDS_PER_DAY
+            start = _in_utc(headers, key, mjd)
+            return None if start is None else Moment(start)
         headers.warn(f"{time_of_day[0]} is not a time of day")
         return Moment(float(math.floor(mjd)), 1.0)
     return None
@@ -175,7 +205,24 @@ def end_time(headers: FileHeaders, *more: str) -> float | None:
         if isinstance(value, str) and ":" not in value:
             continue
         try:
-            return parse_mjd(value)
+            mjd = parse_mjd(value)
         except TimeError as error:
             headers.warn(f"{key}: {error}")
+            continue
+        return mjd if isinstance(value, str) and _SAYS_UTC.search(value) else _in_utc(headers, key, mjd)
     return None
+
+
+def _in_utc(headers: FileHeaders, key: str, mjd: float) -> float | None:
+    """Return a moment of the time scale that TIMESYS names as UTC; None where that is not known.
+
+    A comment that says UT counts before TIMESYS, which some software writes for other cards.
+    """
+    scale = headers.text("TIMESYS")
+    if scale is None or scale.upper().startswith("UT") or _MENTIONS_UTC.search(headers.comment(key)):
+        return mjd
+    try:
+        return to_utc(mjd, scale)
+    except TimeError as error:
+        headers.warn(f"{key}: {error}")
+        return None

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from instruments.headers import FileHeaders, Hdu
+from instruments.multispec import is_multispec, multispec_range
 from sky.axes import SpectralAxis, pol_states, spectral_range
 from sky.regions import RegionError
 
@@ -42,6 +43,9 @@ def spectral_axis(headers: FileHeaders) -> Spectral | None:
     for hdu in headers.image_hdus():
         cards = axis_cards(hdu)
         try:
+            if is_multispec(hdu):
+                axis, written = multispec_range(hdu)
+                return Spectral(axis, 1, "WAVE", _UNIT_SPELLINGS.get(written.lower(), written))
             found = spectral_range(cards)
         except RegionError as error:
             headers.warn(f"spectral axis: {error}")

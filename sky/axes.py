@@ -44,6 +44,27 @@ _SPELLED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("micron", "microns", "micrometer", "micrometers"), "um"),
     **dict.fromkeys(("nanometer", "nanometers"), "nm"),
 }
+_ONE_CASE: Final[Mapping[str, str]] = {
+    name.lower(): name
+    for name in (
+        "Angstrom",
+        "nm",
+        "um",
+        "mm",
+        "cm",
+        "Hz",
+        "kHz",
+        "MHz",
+        "GHz",
+        "THz",
+        "eV",
+        "keV",
+        "MeV",
+        "GeV",
+    )
+} | {"km/s": "km/s", "m/s": "m/s", "km s-1": "km/s", "m s-1": "m/s"}
+"""Units by their names in small letters, for where all letters of a card are of one size."""
+
 _BARE: Final = {"m": "WAVE", "Hz": "FREQ", "J": "ENER"}
 
 _STOKES: Final[Mapping[int, str]] = {
@@ -165,7 +186,7 @@ def _kind(header: Cards, axis: int) -> tuple[str | None, str]:
     unit = str(header.get(f"CUNIT{axis}", "")).strip()
     if name in {"", "LINEAR", "PIXEL", "SPECTRUM"} and unit and not _other_length(header, axis):
         try:
-            return _BARE.get(_unit(unit).decompose().bases[0].name if _is_length(unit) else ""), ""
+            return _BARE.get(unit_named(unit).decompose().bases[0].name if _is_length(unit) else ""), ""
         except RegionError:
             return None, ""
     return None, ""
@@ -176,7 +197,7 @@ def _other_length(header: Cards, axis: int) -> bool:
     for other in range(1, 8):
         unit = str(header.get(f"CUNIT{other}", "")).strip()
         try:
-            if other != axis and unit and _unit(unit).is_equivalent(u.m):
+            if other != axis and unit and unit_named(unit).is_equivalent(u.m):
                 return True
         except RegionError:
             continue
@@ -185,7 +206,7 @@ def _other_length(header: Cards, axis: int) -> bool:
 
 def _is_length(text: str) -> bool:
     """Tell whether an unnamed axis is one of wavelengths: a length in the units spectra come in."""
-    unit = _unit(text)
+    unit = unit_named(text)
     return bool(unit.is_equivalent(u.m)) and text.lower() not in {"m", "mm", "cm", "km", "pixel"}
 
 
@@ -216,6 +237,9 @@ def _linear(cards: Header, axis: int, kind: str, pixels: FloatArray) -> FloatArr
 def _by_wcslib(cards: Header, axis: int, pixels: FloatArray) -> FloatArray:
     """Let wcslib compute what is not linear; it answers in SI units."""
     # A matrix that mixes the axis with others leaves no range of its own.
+    unit = str(cards.get(f"CUNIT{axis}", "")).strip()
+    if unit.lower() in _ONE_CASE:
+        cards[f"CUNIT{axis}"] = _ONE_CASE[unit.lower()] if unit != "mHz" else unit
     wcs = build_wcs(cards)
     with quiet_wcs("the spectral axis cannot be told from the others"):
         spectral = wcs.sub([axis])
@@ -223,10 +247,19 @@ def _by_wcslib(cards: Header, axis: int, pixels: FloatArray) -> FloatArray:
     return values
 
 
-def _unit(text: str) -> u.UnitBase:
-    name = _SPELLED.get(text.strip().lower(), text.strip())
+def unit_named(text: str) -> u.UnitBase:
+    """Return the unit of a spectral axis; capitals of authors who had no others are understood.
+
+    Raises
+    ------
+    RegionError
+        With code "wcs" if there is none of that name.
+    """
+    name = text.strip()
     with quiet_wcs("the unit cannot be read"):
-        unit = u.Unit(name, parse_strict="silent")
+        unit = u.Unit(_SPELLED.get(name.lower(), name), parse_strict="silent")
+        if isinstance(unit, u.UnrecognizedUnit) and name.lower() in _ONE_CASE:
+            unit = u.Unit(_ONE_CASE[name.lower()])
     # astropy's own complaint recommends what no author of a header can do.
     if isinstance(unit, u.UnrecognizedUnit):
         raise RegionError("wcs", f"the unit {text!r} is not known")
@@ -235,7 +268,7 @@ def _unit(text: str) -> u.UnitBase:
 
 def _converted(values: FloatArray, unit: str, wanted: u.UnitBase) -> FloatArray:
     with quiet_wcs(f"the unit {unit!r} does not fit"):
-        result: FloatArray = (values * _unit(unit)).to_value(wanted)
+        result: FloatArray = (values * unit_named(unit)).to_value(wanted)
         return result
 
 

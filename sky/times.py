@@ -5,6 +5,8 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
+from astropy.time import Time
+
 MJD_OF_1970: Final = 40587
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 
@@ -14,6 +16,10 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 _OLD = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2}|\d{4})")
+
+
+_SCALES: Final = {"TAI": "tai", "TT": "tt", "TDT": "tt", "ET": "tt", "TDB": "tdb", "TCG": "tcg", "TCB": "tcb"}
+_GPS_BEHIND_TAI: Final = 19.0 / 86_400.0
 
 
 class TimeError(ValueError):
@@ -57,6 +63,28 @@ def parse_mjd(value: str | float) -> float:
         If the value cannot be read, or lies outside the years 1800 to 2200.
     """
     return to_mjd(parse_microseconds(value))
+
+
+def to_utc(mjd: float, scale: str) -> float:
+    """Turn an MJD of a time scale (FITS 4.0, table 30) into one of UTC [d].
+
+    UT1 is taken for UTC, which it follows within 0.9 s.
+
+    Raises
+    ------
+    TimeError
+        If the scale is of a place only (LOCAL).
+    """
+    name = scale.strip().upper().partition("(")[0]
+    if name == "LOCAL":
+        raise TimeError("local time is not known by its relation to UTC")
+    if name == "GPS":
+        mjd, name = mjd + _GPS_BEHIND_TAI, "TAI"
+    if name not in _SCALES:
+        return mjd
+    days = math.floor(mjd)
+    utc = Time(days, mjd - days, format="mjd", scale=_SCALES[name]).utc
+    return float(utc.mjd)
 
 
 def to_mjd(microseconds: int) -> float:

@@ -45,6 +45,10 @@ _DISTORTION_CARDS = ("CPDIS", "CQDIS", "D2IMDIS")
 """Distortions that stand in tables or in cards of their own, by the beginnings of their keywords."""
 
 
+_NOT_UNDERSTOOD = ("-TNX", "-ZPX")
+"""Projections of IRAF whose distortion stands in WATi_nnn cards; wcslib would leave it out."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFootprint:
     """What the celestial WCS of a file says.
@@ -191,6 +195,8 @@ def _only_sky(cards: Header) -> None:
         cards[f"CTYPE{axis}"] = kind
         if kind.endswith("-TAB"):
             raise RegionError("wcs", f"the celestial axis {kind} needs a table of coordinates")
+        if kind.endswith(_NOT_UNDERSTOOD):
+            raise RegionError("wcs", f"the distortion of the celestial axis {kind} is not understood")
         row = [cards[keyword] for keyword in cards if keyword.startswith(f"CD{axis}_")]
         if (row and not any(row)) or cards.get(f"CDELT{axis}", 1.0 if row else None) == 0.0:
             raise RegionError("wcs", f"the scale of the celestial axis {axis} is zero")

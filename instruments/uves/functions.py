@@ -20,15 +20,20 @@ _METRES = 1e-9
 
 
 def setting_start(headers: FileHeaders) -> float | None:
-    """Return the shortest wavelength of a raw frame [m], at a standard setting."""
+    """Return the shortest wavelength [m]: what a product says, that of a raw frame at a standard setting."""
     band = _band(headers)
-    return band[0] * _METRES if band else None
+    return band[0] * _METRES if band else _said(headers, "WAVELMIN")
 
 
 def setting_end(headers: FileHeaders) -> float | None:
-    """Return the longest wavelength of a raw frame [m], at a standard setting."""
+    """Return the longest wavelength [m]: what a product says, that of a raw frame at a standard setting."""
     band = _band(headers)
-    return band[1] * _METRES if band else None
+    return band[1] * _METRES if band else _said(headers, "WAVELMAX")
+
+
+def _said(headers: FileHeaders, key: str) -> float | None:
+    length = headers.number(key)
+    return length * _METRES if length is not None and length >= 1.0 else None
 
 
 def _band(headers: FileHeaders) -> tuple[float, float] | None:

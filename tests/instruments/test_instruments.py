@@ -180,3 +180,9 @@ def test_a_pointing_in_hours_is_found_out_by_the_wcs(map_real: MapReal) -> None:
 def test_what_midas_writes_where_it_knows_nothing_is_nothing(map_real: MapReal) -> None:
     row = observation(map_real("midas_placeholders"))
     assert not {"s_ra", "t_min", "t_max", "t_exptime", "target_name"} & row.keys()
+
+
+def test_a_uves_product_covers_the_wavelengths_it_says(observe: Callable[..., dict[str, Any]]) -> None:
+    said = {"TELESCOP": "ESO-VLT-U2", "INSTRUME": "UVES", "PRODCATG": "SCIENCE.SPECTRUM"}
+    row = observe({**said, "WAVELMIN": 414.0, "WAVELMAX": 621.0})
+    assert (row["em_min"], row["em_max"]) == (pytest.approx(414e-9), pytest.approx(621e-9))

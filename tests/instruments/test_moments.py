@@ -1,11 +1,12 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from instruments import FileHeaders
-from instruments.moments import SECONDS_PER_DAY, time_columns
+from instruments.moments import SECONDS_PER_DAY, exposure_time, start_time, time_columns
 
 Make = Callable[..., FileHeaders]
 MJD = 53838.27267296
@@ -86,9 +87,59 @@ def test_a_date_that_cannot_be_is_left_out(value: object, make: Make) -> None:
     assert "t_min" not in time_columns(headers)
 
 
-@given(mjd=st.floats(20000, 80000), exposure=st.floats(0, 1e5), end=st.floats(20000, 80000) | st.none())
+@given(mjd=st.floats(34000, 80000), exposure=st.floats(0, 1e5), end=st.floats(20000, 80000) | st.none())
 def test_no_observation_ends_before_it_begins(
     mjd: float, exposure: float, end: float | None, make: Make
 ) -> None:
     found = time_columns(make({"MJD-OBS": mjd, "EXPTIME": exposure, "MJD-END": end}))
     assert found.get("t_max", found["t_min"]) >= found["t_min"]
+
+
+@pytest.mark.parametrize(
+    ("scale", "behind"),
+    [("TAI", 32.0), ("TT", 64.184), ("TDB", 64.184), ("ET", 64.184), ("GPS", 13.0), ("UTC", 0.0)],
+)
+@pytest.mark.parametrize("said", [{"DATE-OBS": "2000-01-02T00:00:00"}, {"MJD-OBS": 51545.00000001}])
+def test_times_of_other_scales_become_utc(
+    scale: str, behind: float, said: dict[str, Any], make: Make
+) -> None:
+    start = start_time(make({**said, "TIMESYS": scale}))
+    assert start is not None
+    assert (51545.0 - start.mjd) * 86_400.0 == pytest.approx(behind, abs=0.01)
+
+
+def test_a_date_that_says_utc_is_utc_whatever_the_scale_of_others(make: Make) -> None:
+    start = start_time(make({"DATE-OBS": "2000-01-02T00:00:00Z", "TIMESYS": "TDB"}))
+    assert start is not None
+    assert start.mjd == 51545.0
+
+
+def test_local_time_is_no_time(make: Make) -> None:
+    headers = make({"DATE-OBS": "2000-01-02T00:00:00", "TIMESYS": "LOCAL"})
+    assert start_time(headers) is None
+    assert "DATE-OBS: local time is not known by its relation to UTC" in headers.all_warnings()
+
+
+def test_a_comment_that_says_utc_counts_before_the_scale_of_others(make: Make) -> None:
+    start = start_time(make({"DATE-OBS": ("2000-01-02T00:00:00", "start (UTC)"), "TIMESYS": "TT"}))
+    assert start is not None
+    assert start.mjd == 51545.0
+
+
+@pytest.mark.parametrize("date", [None, "01/01/50"])
+def test_the_equinox_b1950_is_no_time_of_an_observation(date: str | None, make: Make) -> None:
+    assert start_time(make({"MJD-OBS": 33281.92313, "DATE-OBS": date})) is None
+
+
+@pytest.mark.parametrize(
+    ("comment", "seconds"),
+    [
+        ("[d] time on source", 172_800.0),
+        ("[h]", 7200.0),
+        ("[ms] dwell", 0.002),
+        ("[min]", 120.0),
+        ("[s]", 2.0),
+    ],
+)
+def test_exposure_times_are_in_the_unit_of_their_comment(comment: str, seconds: float, make: Make) -> None:
+    assert exposure_time(make({"EXPOSURE": (2.0, comment)})) == pytest.approx(seconds)
