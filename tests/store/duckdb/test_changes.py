@@ -260,3 +260,27 @@ def test_rows_out_of_the_order_of_their_cells_are_never_served(
         world.fold()
     monkeypatch.undo()
     assert generations(world.index_folder) == []
+
+
+@pytest.mark.parametrize("folded", ["before the rows came", "after the rows came"])
+def test_rows_of_a_generation_alone_and_of_a_delta_alone_are_found(world: Any, folded: str) -> None:
+    if folded == "before the rows came":
+        world.fold()
+    world.put("sky.obs", obs(0, 3) + obs(3, 2, ra=200.0, footprint="CIRCLE ICRS 200 20 1"))
+    if folded == "after the rows came":
+        world.fold()
+    index = world.index()
+    square, wide = "POLYGON(9, 19, 9, 21, 11, 21, 11, 19)", "POLYGON(8, 18, 8, 22, 12, 22, 12, 18)"
+    for condition, count in (
+        ("CONTAINS(POINT(ra, dec), CIRCLE(10, 20, 0.5)) = 1", 3),
+        (f"CONTAINS(POINT(ra, dec), {square}) = 1", 3),
+        (f"CONTAINS(footprint, {square}) = 1", 0),
+        (f"CONTAINS(footprint, {wide}) = 1", 3),
+        ("CONTAINS(footprint, CIRCLE(10, 20, 1.5)) = 1", 3),
+        ("CONTAINS(CIRCLE(200, 20, 0.5), footprint) = 1", 2),
+        (f"INTERSECTS(footprint, {square}) = 1", 3),
+        ("INTERSECTS(footprint, CIRCLE(201.9, 20, 0.5)) = 1", 0),
+        ("id IN ('ID.000001', 'ID.000004')", 2),
+    ):
+        found = ask(index, f"SELECT COUNT(*) AS n FROM sky.obs WHERE {condition}")
+        assert found == [(count,)], condition
