@@ -17,7 +17,7 @@ from archive.api.cursor import Cursors
 from archive.logs import get_logger
 from archive.process import Process
 from archive.settings import Settings
-from archive.stores import authority, open_lake, open_tables, written_once
+from archive.stores import authority, open_lake, open_tables, require_writable, written_once
 from store.database import FollowerStore
 from store.duckdb import DuckIndex, Follower, Limits, ask_for_generation, generations, refuse
 from store.lake import Lake
@@ -90,6 +90,7 @@ def rebuild_index(settings: Settings) -> int:
     IndexStalled
         When the running follower does not answer in time.
     """
+    require_writable(settings)
     lake = open_lake(settings)
     follower = Follower(lake, settings.index_root)
     try:

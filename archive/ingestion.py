@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Event
 from typing import Literal
+
+from sqlalchemy import Engine
 
 import indexer
 from archive import stores
@@ -123,10 +125,13 @@ class Ingestion:
         return [self.settings.site / "instruments"] if self.settings.site else []
 
 
+def quarantine(settings: Settings) -> AbstractContextManager[QuarantineStore]:
+    """Open the quarantine to read."""
+    return _quarantine(stores.open_tables_to_read(settings))
+
+
 @contextmanager
-def quarantine(settings: Settings) -> Iterator[QuarantineStore]:
-    """Open the quarantine."""
-    engine = stores.open_tables(settings)
+def _quarantine(engine: Engine) -> Iterator[QuarantineStore]:
     try:
         yield QuarantineStore(engine)
     finally:
@@ -135,7 +140,14 @@ def quarantine(settings: Settings) -> Iterator[QuarantineStore]:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Ingestion]:
-    """Open what ingestion needs."""
+    """Open what ingestion needs.
+
+    Raises
+    ------
+    archive.stores.NotWritable
+        When the data folder cannot be written.
+    """
+    stores.require_writable(settings)
     stores.authority(settings)
-    with quarantine(settings) as store:
+    with _quarantine(stores.open_tables(settings)) as store:
         yield Ingestion(settings, stores.open_lake(settings), store)

@@ -19,7 +19,7 @@ def index_status(settings: Settings) -> dict[str, Any]:
     lake = stores.open_lake(settings)
     version = lake.version()
     alive = presence.servers(settings.run_root)
-    engine = stores.open_tables(settings)
+    engine = stores.open_tables_to_read(settings)
     followers = FollowerStore(engine).all()
     engine.dispose()
     return {
@@ -40,7 +40,7 @@ def _running(followers: list[FollowerState]) -> str | None:
 def status(settings: Settings) -> dict[str, Any]:
     """Say what the archive holds."""
     lake = stores.open_lake(settings)
-    engine = stores.open_tables(settings)
+    engine = stores.open_tables_to_read(settings)
     refused = QuarantineStore(engine).counts()
     engine.dispose()
     return {

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from archive.settings import Settings
 from schemas import Schemas, load_schemas
-from store.database import migrate, open_database
+from store.database import migrate, open_database, open_to_read
 from store.lake import Lake
 
 DEFAULT_AUTHORITY = "onedfs.example"
@@ -20,6 +20,32 @@ DEFAULT_AUTHORITY = "onedfs.example"
 
 class AuthorityMismatch(Exception):  # noqa: N818 - names the condition
     """The archive was first started under another naming authority."""
+
+
+class NotWritable(Exception):  # noqa: N818 - names the condition
+    """The data folder cannot be written."""
+
+
+def _may_write(settings: Settings) -> bool:
+    folder = settings.root
+    while not folder.exists():
+        folder = folder.parent
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def require_writable(settings: Settings) -> None:
+    """Refuse what would change the archive where that cannot be.
+
+    Raises
+    ------
+    NotWritable
+        When this user may not write the data folder, or its file system is read-only.
+    """
+    if not _may_write(settings):
+        raise NotWritable(
+            f"the data folder {settings.root} cannot be written; make it writable for this user, "
+            "or choose another one with ONEDFS_DATA"
+        )
 
 
 def declared(settings: Settings) -> Schemas:
@@ -43,6 +69,8 @@ def authority(settings: Settings) -> str:
     """
     path = settings.root / "authority"
     wanted = settings.authority or DEFAULT_AUTHORITY
+    if not path.exists() and not _may_write(settings):
+        return wanted
     settings.root.mkdir(parents=True, exist_ok=True)
     fixed = written_once(path, (wanted + "\n").encode(), 0o644).decode().strip()
     if settings.authority and fixed != settings.authority:
@@ -55,6 +83,7 @@ def authority(settings: Settings) -> str:
 
 def change_authority(settings: Settings, new: str) -> None:
     """Put the archive under another naming authority; identifiers are formed when served."""
+    require_writable(settings)
     path = settings.root / "authority"
     settings.root.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"authority.{os.getpid()}")
@@ -76,10 +105,18 @@ def written_once(path: Path, content: bytes, mode: int) -> bytes:
 
 def open_tables(settings: Settings) -> Engine:
     """Open the database, its tables brought up to date."""
+    require_writable(settings)
     settings.root.mkdir(parents=True, exist_ok=True)
     engine = open_database(settings.database)
     migrate(engine)
     return engine
+
+
+def open_tables_to_read(settings: Settings) -> Engine:
+    """Open the database for commands that change nothing: they work on a read-only data folder too."""
+    if settings.database_url is None and not _may_write(settings):
+        return open_to_read(settings.root / "onedfs.sqlite")
+    return open_tables(settings)
 
 
 def prepare_database(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from store.lake import upkeep
 
 def compact(settings: Settings) -> int:
     """Merge small files; returns the lake's version."""
+    stores.require_writable(settings)
     return upkeep.compact(stores.open_lake(settings))
 
 
@@ -20,6 +21,7 @@ def vacuum(settings: Settings, keep_hours: float) -> int:
     In use is every version of the last ``keep_hours``, that of the newest generation of the index, and
     what running servers show.
     """
+    stores.require_writable(settings)
     lake = stores.open_lake(settings)
     shown = [server.version for server in presence.servers(settings.run_root)]
     pinned = [version for version in (*shown, factory.newest_generation(settings)) if version is not None]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.discovery import Found
 from indexer.errors import FileRefused, IngestError
 from indexer.settle import Place
-from store.database import QuarantineStore, Refusal
+from store.database import QuarantineStore, Refusal, in_words
 
 
 class Refusals:
@@ -79,5 +79,4 @@ class Refusals:
 
 def unwritable(error: SQLAlchemyError) -> IngestError:
     """Return what stops a run when the quarantine does not answer."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    return IngestError("database", f"The quarantine cannot be written: {cause}.")
+    return IngestError("database", f"The quarantine cannot be written: {in_words(error)}.")

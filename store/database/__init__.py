@@ -1,6 +1,6 @@
 """Transactions: what changes row by row and is no part of the record, in a relational database."""
 
-from store.database.engine import DatabaseError, migrate, open_database
+from store.database.engine import DatabaseError, in_words, migrate, open_database, open_to_read
 from store.database.followers import FollowerState, FollowerStore
 from store.database.quarantine import Quarantined, QuarantineStore, Refusal
 
@@ -11,6 +11,8 @@ __all__ = [
     "QuarantineStore",
     "Quarantined",
     "Refusal",
+    "in_words",
     "migrate",
     "open_database",
+    "open_to_read",
 ]

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from alembic import command
 from alembic.config import Config
@@ -13,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 """Folder of the Alembic environment."""
@@ -27,6 +28,12 @@ MIGRATION_LOCK = 7_362_511
 
 class DatabaseError(Exception):
     """The database cannot be opened or brought up to date; the message is for the operator."""
+
+
+def in_words(error: Exception) -> str:
+    """Return what went wrong in the words of the database, without statements and addresses of manuals."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return " ".join(str(cause).partition("(Background on this error at")[0].split())
 
 
 def open_database(url: str) -> Engine:
@@ -48,8 +55,25 @@ def open_database(url: str) -> Engine:
             Path(parts.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parts, connect_args={"timeout": BUSY_SECONDS, "isolation_level": "IMMEDIATE"})
     except (SQLAlchemyError, ImportError, OSError) as error:
-        raise DatabaseError(f"cannot open the database {url}: {error}") from error
+        raise DatabaseError(f"cannot open the database: {in_words(error)}") from error
     event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def open_to_read(path: Path) -> Engine:
+    """Return an engine for a SQLite file in a folder that cannot be written; nobody else may write it.
+
+    Without the file it is an empty database with our tables.
+
+    Raises
+    ------
+    DatabaseError
+        As ``migrate``, for the empty one.
+    """
+    if path.exists():
+        return create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&immutable=1&uri=true")
+    engine = create_engine("sqlite://")
+    migrate(engine)
     return engine
 
 
@@ -90,7 +114,7 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
             connection.commit()
     except (SQLAlchemyError, CommandError) as error:
-        raise DatabaseError(f"cannot bring the database's tables up to date: {error}") from error
+        raise DatabaseError(f"cannot bring the database's tables up to date: {in_words(error)}") from error
 
 
 def _lock(connection: Connection) -> None:
