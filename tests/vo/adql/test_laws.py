@@ -265,6 +265,7 @@ def test_a_damaged_query_is_understood_or_refused(text: str, data: st.DataObject
         "select " + "abs(" * 1000 + "i" + ")" * 1000 + " from lab.a",
         "select " + "-(" * 1000 + "i" + ")" * 1000 + " from lab.a",
         "select i" + " + i" * 5000 + " from lab.a",
+        "select i" + " + i" * (MAX_DEPTH + 1) + " from lab.a",
         "select t" + " || t" * 5000 + " from lab.a",
         "select i from lab.a where " + "not " * 5000 + "i = 1",
         "select i from " + "(select i from " * 500 + "lab.a" + ") as q" * 500,
