@@ -68,6 +68,15 @@ def search_ranges(region: Region, max_ranges: int = 16) -> IntArray:
     return _limited(covered, max_ranges)
 
 
+def rough_ranges(region: Region) -> IntArray:
+    """Cover a region with the cells around the one at its centre: sooner than ``search_ranges``, and wider.
+
+    At most 12 sorted half-open order-29 ranges, shape (n, 2), of some ten times the area of a circle.
+    """
+    order, around = _start(*bounding_cap(region), 29)
+    return _merged(_as_ranges(around, order))
+
+
 def inner_ranges(region: Region, max_ranges: int = 64) -> IntArray:
     """List order-29 ranges inside a region completely, shape (n, 2), sorted; the largest if too many."""
     _, inner = _cover(region, max_ranges)

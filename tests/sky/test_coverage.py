@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sky.coverage import _Ranges, cover_footprints, cover_moc, inner_ranges, search_ranges
+from sky.coverage import _Ranges, cover_footprints, cover_moc, inner_ranges, rough_ranges, search_ranges
 from sky.footprints import Footprints
 from sky.healpix import cells
 from sky.regions import (
@@ -111,6 +111,23 @@ def test_a_search_cover_misses_nothing(region: Region, most: int, seed: int) -> 
     ra, dec = places(region, seed)
     inside = contains_points(region, ra, dec)
     assert held(cells(ra, dec), covered)[inside].all()
+
+
+@settings(max_examples=200)
+@given(regions, st.integers(0, 2**32 - 1))
+def test_a_rough_cover_misses_nothing(region: Region, seed: int) -> None:
+    covered = rough_ranges(region)
+    assert 0 < len(covered) <= 12
+    assert (covered[:, 0] < covered[:, 1]).all()
+    assert (covered[1:, 0] > covered[:-1, 1]).all()
+    ra, dec = places(region, seed)
+    assert held(cells(ra, dec), covered)[contains_points(region, ra, dec)].all()
+
+
+@given(circles.filter(lambda circle: 1e-3 < circle.radius < 30.0))
+def test_a_rough_cover_of_a_circle_is_some_ten_times_as_large(circle: Circle) -> None:
+    covered = rough_ranges(circle)
+    assert (covered[:, 1] - covered[:, 0]).sum() / ORDER_29_CELLS * 41252.96 <= 50.0 * area(circle)
 
 
 @settings(max_examples=200)
