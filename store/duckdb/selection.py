@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sky import relations
-from sky.coverage import search_ranges
+from sky.coverage import rough_ranges, search_ranges
 from sky.footprints import CIRCLE, POINT, POLYGON, Footprints
 from sky.moc import from_ranges
 from sky.regions import Circle, Region, Union
@@ -30,6 +30,10 @@ BRIDGED = 2_048
 a query for one span faster than for two."""
 
 
+FEW_CANDIDATES = 4_096
+"""Positions up to which a cone is tested row by row before the engine is asked."""
+
+
 @dataclass(frozen=True)
 class Selection:
     """Rows as half-open spans of row numbers, shape (n, 2), sorted; ``how`` says how they were found."""
@@ -41,7 +45,7 @@ class Selection:
     @property
     def count(self) -> int:
         """How many rows there are."""
-        return int((self.spans[:, 1] - self.spans[:, 0]).sum())
+        return _size(self.spans)
 
     def rows(self) -> IntArray:
         """Return the row numbers."""
@@ -110,15 +114,27 @@ def _is_cone(narrowing: Narrowing) -> bool:
 def _cone(table: TableState, narrowing: Narrowing) -> Selection:
     """Select whole cells; the engine tests the chord, so nothing is known of a row yet.
 
-    Rows of the delta are tested here: where none of the few is in the cone, the engine need not look there.
+    Few rows are tested here already: it is sooner done than covering the cone with small cells, and where
+    none of the delta's is in the cone, the engine need not look there.
     """
-    ranges = search_ranges(narrowing.region, MAX_RANGES)
+    region = narrowing.region
+    ranges = rough_ranges(region)
     base, delta = _places(table, ranges)
-    late = table.delta_index.positions
-    rows = np.empty(0, np.int64) if late is None else np.sort(_inside(late, delta, narrowing.region))
-    candidates = int((base[:, 1] - base[:, 0]).sum()) + len(rows)
+    candidates = _size(base) + _size(delta)
+    if candidates > FEW_CANDIDATES:
+        ranges = search_ranges(region, MAX_RANGES)
+        base, delta = _places(table, ranges)
+        candidates = _size(base) + _size(delta)
+    early, late = table.base_index.positions, table.delta_index.positions
+    if early is not None and candidates <= FEW_CANDIDATES:
+        base = as_spans(_inside(early, base, region))
+    rows = np.empty(0, np.int64) if late is None else np.sort(_inside(late, delta, region))
     how = {"narrowed": narrowing.alias, "by": "cells of positions", "ranges": len(ranges)}
     return Selection(np.concatenate((_bridged(base), as_spans(rows))), (how | {"candidates": candidates},))
+
+
+def _size(spans: IntArray) -> int:
+    return int((spans[:, 1] - spans[:, 0]).sum())
 
 
 def _inside(index: PositionIndex, places: IntArray, region: Region) -> IntArray:
