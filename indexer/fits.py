@@ -18,6 +18,8 @@ BLOCK: Final = 2880
 CARD: Final = 80
 MAGIC: Final = b"SIMPLE  ="
 """How every FITS file begins."""
+EXTENSION: Final = b"XTENSION"
+"""How every unit but the first begins."""
 
 _BITPIX: Final = frozenset({8, 16, 32, 64, -32, -64})
 _STRUCTURE: Final = re.compile(r"(SIMPLE|XTENSION|BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT|GROUPS|ZIMAGE)\Z")
@@ -120,8 +122,10 @@ def _walk(walk: _Walk) -> None:
             raise FileRefused("too-large", f"It has more than {walk.limits.hdus} header-data units.")
         _pass_data(walk, data_size(cards, primary=len(walk.hdus) == 1))
         block = walk.stream.read(BLOCK)
-        if not block.startswith(b"XTENSION"):
+        if not block.startswith(EXTENSION):
             break
+    if block and EXTENSION.startswith(block):
+        raise FileRefused("truncated", f"The file ends within header {len(walk.hdus) + 1}.")
     if block.strip(b"\0 "):
         walk.warnings.append(f"what follows the last of {len(walk.hdus)} header-data units is not FITS")
 
@@ -129,7 +133,7 @@ def _walk(walk: _Walk) -> None:
 def _check_start(block: bytes) -> None:
     if not block:
         raise FileRefused("empty", "The file is empty.")
-    if block.startswith(b"XTENSION"):
+    if block.startswith(EXTENSION):
         raise FileRefused("not-fits", "It begins with an extension; its primary header is missing.")
     if not block.startswith(MAGIC):
         raise FileRefused("not-fits", "It is not a FITS file: it does not begin with SIMPLE.")

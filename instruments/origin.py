@@ -154,8 +154,9 @@ def _altered(headers: FileHeaders) -> str | None:
     processed = processed_by(headers)
     if processed is not None:
         return processed
-    if any(_sum_matches(hdu) is False for hdu in headers.hdus):
-        return "its data are not those that DATASUM was computed for"
+    sums = _doubtful_sums(headers)
+    if sums is not None:
+        return sums
     words = next((text for text in _commentary(headers, "HISTORY") if _tells_reduction(text)), None)
     words = words or next(filter(_REMARK.search, _commentary(headers, "COMMENT")), None)
     if words is not None:
@@ -238,6 +239,33 @@ def _sum_matches(hdu: Hdu) -> bool | None:
         return None
 
 
+def _doubtful_sums(headers: FileHeaders) -> str | None:
+    if any(_sum_matches(hdu) is False for hdu in headers.hdus):
+        return "its data are not those that DATASUM was computed for"
+    images = [hdu for hdu in headers.image_hdus() if not hdu.is_compressed]
+    if len({hdu.data_sum is None for hdu in images}) > 1:
+        return "some of its images have a DATASUM, others were added without"
+    # The observatory dates a file that it writes anew; who else computes a DATASUM leaves DATE alone.
+    written = _day(str(headers.get("DATE") or "")[:10])
+    days = (_day(_summed_on(hdu)) for hdu in images)
+    if written is not None and any(day is not None and day - written > _LATE for day in days):
+        return "its DATASUM was computed long after the observatory wrote it"
+    return None
+
+
+def _summed_on(hdu: Hdu) -> str:
+    """Return the day in ``data unit checksum updated 2006-04-13T``; empty where there is none."""
+    dated = re.search(r"\d{4}-\d\d-\d\d", hdu.header.comment("DATASUM"))
+    return dated[0] if dated else ""
+
+
+def _day(text: str) -> float | None:
+    try:
+        return parse_mjd(text)
+    except TimeError:
+        return None
+
+
 def _is_untouched(headers: FileHeaders) -> bool:
     """Tell whether the data of all images are those that the observatory computed their DATASUM of."""
     images = headers.image_hdus()
@@ -245,9 +273,8 @@ def _is_untouched(headers: FileHeaders) -> bool:
 
 
 def _summed_later(hdu: Hdu, headers: FileHeaders) -> bool:
-    """Tell whether DATASUM was computed anew long after the exposure: ``updated 2006-04-13T`` says when."""
-    dated = re.search(r"\d{4}-\d\d-\d\d", hdu.header.comment("DATASUM"))
-    return dated is not None and _is_late(dated[0], headers)
+    """Tell whether DATASUM was computed long after the exposure, by who knows whom."""
+    return _is_late(_summed_on(hdu), headers)
 
 
 def _written_late(headers: FileHeaders) -> str | None:
@@ -256,12 +283,9 @@ def _written_late(headers: FileHeaders) -> str | None:
     return f"it was written long after the exposure (DATE {said}), and has another name" if late else None
 
 
-def _is_late(day: str, headers: FileHeaders) -> bool:
-    start = start_time(headers)
-    try:
-        return start is not None and parse_mjd(day) - start.mjd > _LATE
-    except TimeError:
-        return False
+def _is_late(text: str, headers: FileHeaders) -> bool:
+    start, day = start_time(headers), _day(text)
+    return start is not None and day is not None and day - start.mjd > _LATE
 
 
 def _reshaped(headers: FileHeaders, image: Hdu) -> str | None:

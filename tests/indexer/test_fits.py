@@ -222,6 +222,23 @@ def test_whatever_the_bytes_are_reading_ends_in_headers_or_a_reason(
         assert result.hdus
 
 
+@pytest.mark.parametrize("left", range(1, 9))
+def test_a_file_that_ends_within_the_first_word_of_a_unit_is_incomplete(
+    tmp_path: Path, made: Any, left: int
+) -> None:
+    content = made.image((4, 4)) + b"XTENSION"[:left]
+    result = outcome(written(tmp_path, content))
+    assert isinstance(result, FileRefused)
+    assert result.code == "truncated"
+
+
+def test_the_data_of_units_with_a_datasum_are_summed(tmp_path: Path, made: Any) -> None:
+    stated = made.image((4, 4), DATASUM="'0'").replace(bytes(4), b"\x00\x00\x01\x02", 1)
+    found = read_fits(written(tmp_path, stated))
+    assert found.data_sums == (0x0102,)
+    assert read_fits(written(tmp_path, made.image((4, 4)))).data_sums == (None,)
+
+
 def outcome(path: Path) -> FitsFile | FileRefused:
     try:
         return read_fits(path)

@@ -184,5 +184,7 @@ def test_what_midas_writes_where_it_knows_nothing_is_nothing(map_real: MapReal) 
 
 def test_a_uves_product_covers_the_wavelengths_it_says(observe: Callable[..., dict[str, Any]]) -> None:
     said = {"TELESCOP": "ESO-VLT-U2", "INSTRUME": "UVES", "PRODCATG": "SCIENCE.SPECTRUM"}
-    row = observe({**said, "WAVELMIN": 414.0, "WAVELMAX": 621.0})
+    table = {"XTENSION": "BINTABLE", "BITPIX": 8, "PCOUNT": 0, "GCOUNT": 1, "TFIELDS": 0, "NELEM": 3000}
+    row = observe({**said, "WAVELMIN": 414.0, "WAVELMAX": 621.0}, table)
     assert (row["em_min"], row["em_max"]) == (pytest.approx(414e-9), pytest.approx(621e-9))
+    assert row["em_xel"] == 3000

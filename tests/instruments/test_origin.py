@@ -172,6 +172,21 @@ def test_a_datasum_computed_long_after_the_exposure_proves_nothing(make: Make) -
     assert dp_id(make({**INFRARED, **later}, name="a.fits", data_sums=[123456])) is None
 
 
+def test_a_datasum_computed_long_after_the_file_was_written_is_not_the_observatorys(make: Make) -> None:
+    comment = "data unit checksum updated 2026-12-08T02:49:00"
+    again = {**RAW, "DATASUM": ("123456", comment)}
+    assert dp_id(make(again, name=f"{NAME}.fits", data_sums=[123456])) is None
+    headed_again = {**again, "DATE": "2026-12-08T02:48:59"}
+    assert dp_id(make(headed_again, name=f"{NAME}.fits", data_sums=[123456])) == NAME
+
+
+def test_an_image_added_to_a_frame_makes_it_another(make: Make) -> None:
+    added = {"BITPIX": -32, "EXTNAME": "BPM"}
+    assert dp_id(make({**INFRARED, **STATED}, added, name=f"{NAME}.fits", data_sums=[123456, None])) is None
+    both = {**added, **STATED}
+    assert dp_id(make({**INFRARED, **STATED}, both, name=f"{NAME}.fits", data_sums=[123456, 123456])) == NAME
+
+
 def test_whole_parts_of_the_window_are_binned_frames_or_chips(make: Make) -> None:
     assert dp_id(make({**RAW, "ESO DET WIN1 NX": 200, "ESO DET WIN1 NY": 100})) == NAME
     assert dp_id(make({**RAW, "ESO DET WIN1 NX": 90})) == NAME
