@@ -67,6 +67,20 @@ class Settings(BaseSettings):
     cursor_hours: float = Field(default=24.0, gt=0, title="How long a cursor of the JSON API is valid, hours")
     log_level: str = Field(default="info", title="Least severe log lines: debug, info, warning or error")
 
+    @field_validator("data")
+    @classmethod
+    def _may_be_folder(cls, value: Path) -> Path:
+        if value.expanduser().exists() and not value.expanduser().is_dir():
+            raise ValueError(f"{value} is a file; expected a folder")
+        return value
+
+    @field_validator("site")
+    @classmethod
+    def _is_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError(f"there is no folder {value}")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _is_base_url(cls, value: str) -> str:

@@ -73,7 +73,9 @@ def compact() -> None:
 
 @lake_app.command()
 def vacuum(
-    keep_hours: Annotated[float, typer.Option(min=0, help="Keep what was replaced more recently.")] = 168.0,
+    keep_hours: Annotated[
+        float, typer.Option(min=0, max=1e6, help="Keep what was replaced more recently.")
+    ] = 168.0,
 ) -> None:
     """Remove files that no version in use needs."""
     from archive import upkeep
