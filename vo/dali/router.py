@@ -25,6 +25,8 @@ _WHOLE = 2**20
 _LARGEST_REQUEST = 8 * 2**20
 """Bytes of a request's body at most."""
 
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
 _LOG = logging.getLogger(__name__)
 
 Handler = Callable[[Parameters], Reply]
@@ -44,13 +46,22 @@ async def parameters(request: Request) -> Parameters:
     """
     pairs: list[tuple[str, Any]] = list(request.query_params.multi_items())
     if request.method == "POST":
-        posted = Request(request.scope, _limited(request.receive))
-        try:
-            async with posted.form(max_part_size=_LARGEST_REQUEST) as form:
-                pairs.extend(form.multi_items())
-        except HTTPException as error:
-            raise UsageFault(f"the form cannot be read: {error.detail}") from error
+        pairs += await _posted(Request(request.scope, _limited(request.receive)))
     return Parameters(pairs)
+
+
+async def _posted(request: Request) -> list[tuple[str, Any]]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _FORMS:
+        if await request.body():
+            given = f"{kind[:40]!r}" if kind else "a body without Content-Type"
+            raise UsageFault(f"parameters are posted as a form ({' or '.join(_FORMS)}), not as {given}")
+        return []
+    try:
+        async with request.form(max_part_size=_LARGEST_REQUEST) as form:
+            return list(form.multi_items())
+    except HTTPException as error:
+        raise UsageFault(f"the form cannot be read: {error.detail}") from error
 
 
 def asks_head(request: Request) -> bool:

@@ -142,6 +142,19 @@ def test_a_form_that_cannot_be_read_is_refused(client: Any) -> None:
     assert b"UsageFault" in reply.content
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/xml", None])
+def test_a_body_that_is_no_form_is_refused_by_its_kind(client: Any, kind: str | None) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    reply = client.post("/tap/sync", content=b"QUERY=SELECT", headers=headers)
+    assert reply.status_code == 400
+    assert f"not as {repr(kind) if kind else 'a body without Content-Type'}" in reply.text
+
+
+def test_a_post_without_a_body_has_the_parameters_of_its_url(client: Any) -> None:
+    reply = client.post("/tap/sync", params={"QUERY": "SELECT id FROM demo.Stars", "MAXREC": "0"})
+    assert reply.status_code == 200
+
+
 def test_a_request_that_is_too_large_is_refused(client: Any) -> None:
     reply = client.post("/tap/sync", data={"QUERY": "x" * (9 * 2**20)})
     assert reply.status_code == 400
