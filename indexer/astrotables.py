@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,7 @@ def votable_table(path: Path, name: str | None) -> tuple[Sequence[SourceColumn],
         first = chosen[0]
         columns = [_votable_column(field) for field in first.fields]
         table = first.to_table(use_names_over_ids=True)
-    arrays = [_array(table[column]) for column in table.colnames]
-    return columns, pa.table(arrays, names=[c.name for c in columns]), first.description or ""
+    return *_real(columns, table), first.description or ""
 
 
 def _votable_column(field: Any) -> SourceColumn:
@@ -74,8 +74,7 @@ def fits_table(path: Path, name: str | None) -> tuple[Sequence[SourceColumn], pa
         hdu = chosen[0]
         table = Table.read(hdu, character_as_bytes=False)
         columns = [_fits_column(hdu.header, number, c) for number, c in enumerate(hdu.columns, start=1)]
-    arrays = [_array(table[column]) for column in table.colnames]
-    return columns, pa.table(arrays, names=[c.name for c in columns]), ""
+    return *_real(columns, table), ""
 
 
 def _fits_column(header: Any, number: int, column: Any) -> SourceColumn:
@@ -85,6 +84,41 @@ def _fits_column(header: Any, number: int, column: Any) -> SourceColumn:
     )
 
 
+def _real(columns: Sequence[SourceColumn], table: Table) -> tuple[Sequence[SourceColumn], pa.Table]:
+    """Return the columns of an astropy table; complex ones become two, of real and imaginary parts."""
+    found: list[tuple[SourceColumn, pa.Array]] = []
+    for source, name in zip(columns, table.colnames, strict=True):
+        values = table[name]
+        if not _is_complex(values):
+            found.append((source, _array(values)))
+            continue
+        for part, said in (("real", "real part"), ("imag", "imaginary part")):
+            about = f"{source.description} ({said})".strip()
+            described = replace(source, name=f"{source.name}_{part}", ucd=None, description=about)
+            found.append((described, _array(_part(values, part))))
+    return [source for source, _ in found], pa.table(
+        [array for _, array in found], names=[source.name for source, _ in found]
+    )
+
+
+def _is_complex(column: Any) -> bool:
+    kinds = {column.dtype.kind}
+    if column.dtype.kind == "O":
+        kinds = {np.asarray(value).dtype.kind for value in column if value is not None}
+    return "c" in kinds
+
+
+def _part(column: Any, part: str) -> Any:
+    if column.dtype.kind != "O":
+        values = getattr(np.asarray(column), part)
+        masked = np.ma.getmaskarray(column) if isinstance(column, MaskedColumn) else False
+        return MaskedColumn(values, mask=masked)
+    cells = [None if value is None else getattr(np.ma.asarray(value), part) for value in column]
+    found = np.empty(len(cells), object)
+    found[:] = cells
+    return found
+
+
 def _array(column: Any) -> pa.Array:
     """Return a column of an astropy table; masked values and NaN are NULL, several per row are lists."""
     values = np.asarray(column)
@@ -92,12 +126,20 @@ def _array(column: Any) -> pa.Array:
         np.ma.getmaskarray(column) if isinstance(column, MaskedColumn) else np.zeros(values.shape, np.bool_)
     )
     if values.dtype.kind == "O" or values.ndim > 1:
-        return pa.array([_value(value, mask) for value, mask in zip(values, masked, strict=True)])
+        return pa.array(
+            [_value(value, mask) for value, mask in zip(values, masked, strict=True)],
+            _list_type(values.dtype),
+        )
     if values.dtype.kind in "SU":
         return pa.array([None if m else _text(v) for v, m in zip(values, masked, strict=True)], pa.string())
     if values.dtype.kind == "f":
         masked = masked | np.isnan(values)
     return pa.array(values.astype(values.dtype.newbyteorder("=")), mask=masked)
+
+
+def _list_type(cells: np.dtype[Any]) -> pa.DataType | None:
+    """Return the type of lists of numbers; None where the values tell."""
+    return pa.list_(pa.from_numpy_dtype(cells.newbyteorder("="))) if cells.kind in "biuf" else None
 
 
 def _value(value: Any, mask: Any) -> Any:

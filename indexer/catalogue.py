@@ -125,15 +125,12 @@ def declare(source: TableFile, schema_name: str, local_name: str) -> tuple[Table
     Raises
     ------
     IngestError
-        When it has no rows, columns of types that cannot be published, or two of one name.
+        When it has columns of types that cannot be published, or two of one name.
     """
     twice = [name for name, count in Counter(c.name for c in source.columns).items() if count > 1]
     if twice:
         raise IngestError("columns", f"The file has the column {twice[0]} twice.")
-    first = next(source.batches(), None)
-    if first is None:
-        raise IngestError("empty", "The table has no rows.")
-    described = describe(source.columns, first.schema)
+    described = describe(source.columns, next(source.batches()).schema)
     position = find_position(described)
     if position is not None:
         described = in_degrees(described, position)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,9 @@ from indexer.errors import IngestError
 from schemas import Column, Kind
 from schemas.arrow import arrow_type
 from sky.times import TimeError, parse_microseconds
+
+_ZONE: Final = re.compile(r"(?<=[:.\d])\s*([+-])([01]\d|2[0-3]):?([0-5]\d)\s*\Z")
+"""An offset from UTC after a time of day."""
 
 _TRUE: Final = ("true", "t", "yes", "1")
 _FALSE: Final = ("false", "f", "no", "0")
@@ -139,11 +143,22 @@ def _moments(column: Column, values: pa.ChunkedArray, problems: Problems) -> pa.
     found: list[int | None] = []
     for row, value in enumerate(values.to_pylist()):
         try:
-            found.append(None if value is None else parse_microseconds(value))
+            found.append(None if value is None else _microseconds(value))
         except (TimeError, TypeError) as error:
             problems.refuse([row], "type", f"{column.name}: {error}.")
             found.append(None)
     return pa.chunked_array([pa.array(found, pa.int64()).cast(wanted)])
+
+
+def _microseconds(value: str | float) -> int:
+    """Read a moment; one with an offset from UTC is turned into UTC."""
+    zone = _ZONE.search(value) if isinstance(value, str) and ":" in value else None
+    if zone is None:
+        return parse_microseconds(value)
+    sign, hours, minutes = zone.groups()
+    offset = (int(hours) * 60 + int(minutes)) * 60_000_000
+    local = parse_microseconds(zone.string[: zone.start()])
+    return local + offset if sign == "-" else local - offset
 
 
 def _shortest(values: pa.ChunkedArray) -> pa.ChunkedArray:

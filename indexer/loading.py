@@ -39,6 +39,9 @@ FEW_ROWS: Final = 20_000
 FEW_BYTES: Final = 8 << 20
 """So small a file of unknown length has few rows."""
 
+OUR_URL: Final = "{public_url}"
+"""What the addresses begin with that this archive forms itself."""
+
 _DID: Final = "obs_publisher_did"
 _ID: Final = "dp_id"
 _CHANGED: Final = "last_mod_date"
@@ -188,9 +191,20 @@ def ready_rows(plan: Plan, found: pa.Table, problems: Problems) -> pa.Table:
     }
     if _ID in table.key and _DID in columns:
         columns[_ID] = _ids(columns.get(_ID), columns[_DID])
-    rows = check_rows(table, pa.table(columns), problems)
+    rows = _elsewhere(table, check_rows(table, pa.table(columns), problems))
     rows = with_spherical_columns(table, rows, problems)
     return rows.append_column(MADE_BY, pa.repeat(f"load onedfs={VERSION}", found.num_rows))
+
+
+def _elsewhere(table: Table, rows: pa.Table) -> pa.Table:
+    """Return rows that do not show our own addresses where they give none: their bytes are not here."""
+    for column in table.columns:
+        if column.served and OUR_URL in column.served:
+            given = rows[column.name] if column.name in rows.column_names else None
+            values = pa.repeat("", rows.num_rows) if given is None else pc.fill_null(given, "")
+            rows = rows.drop_columns([] if given is None else [column.name])
+            rows = rows.append_column(column.name, values)
+    return rows
 
 
 def _ids(given: pa.ChunkedArray | None, dids: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -248,7 +262,8 @@ class _Run:
             if self._stop.is_set():
                 self.summary.stopped = True
                 return
-            yield RowsJob(self._found + 1, _as_stream(rows))
+            if rows.num_rows:
+                yield RowsJob(self._found + 1, _as_stream(rows))
             self._found += rows.num_rows
 
     def _take(self, result: ReadyRows | FileRefused) -> None:

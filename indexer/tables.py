@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ class TableFile:
     ----------
     columns : in the order of the file.
     rows : how many there are, None when only reading tells.
-    batches : reads it from the start.
+    batches : reads it from the start; a table without rows is one batch without rows.
     bad_lines : filled while reading: lines that are no rows.
     """
 
@@ -131,6 +132,8 @@ def _of_field(field: pa.Field) -> SourceColumn:
 
 def _parquet_batches(path: Path) -> Iterator[pa.Table]:
     with pq.ParquetFile(path) as file:
+        if not file.metadata.num_rows:
+            yield file.schema_arrow.empty_table()
         for batch in file.iter_batches(batch_size=BATCH_ROWS):
             yield pa.Table.from_batches([batch])
 
@@ -146,7 +149,8 @@ def _csv(path: Path, delimiter: str, *, as_text: bool) -> TableFile:
 
     def batches() -> Iterator[pa.Table]:
         reader = _csv_reader(path, delimiter, types, bad)
-        yield from _regrouped(pa.Table.from_batches([batch]) for batch in reader)
+        empty = iter([reader.schema.empty_table()])
+        yield from _regrouped(chain(empty, (pa.Table.from_batches([batch]) for batch in reader)))
 
     return TableFile(tuple(SourceColumn(name) for name in names), batches, bad_lines=bad)
 
@@ -180,10 +184,11 @@ def _csv_reader(
 
 
 def _regrouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Yield tables of ``BATCH_ROWS`` rows."""
+    """Yield tables of ``BATCH_ROWS`` rows, the last one of fewer, one at least."""
     waiting: list[pa.Table] = []
-    count = 0
+    count, total = 0, 0
     for table in tables:
+        total += table.num_rows
         waiting.append(table)
         count += table.num_rows
         while count >= BATCH_ROWS:
@@ -191,7 +196,7 @@ def _regrouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
             yield joined.slice(0, BATCH_ROWS)
             waiting = [joined.slice(BATCH_ROWS)]
             count -= BATCH_ROWS
-    if count:
+    if count or not total:
         yield pa.concat_tables(waiting)
 
 

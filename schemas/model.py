@@ -64,7 +64,8 @@ class Column(_Declaration):
     """One column, or one column of an answer.
 
     ``served`` is a template such as ``ivo://{authority}/ID?{dp_id}``: a row that stores no value of its
-    own shows the template filled from the site and from its other columns (NULL when one of those is).
+    own shows the template filled from the site and from its other columns (NULL when one of those is),
+    and one that stores an empty text shows NULL.
     ``rights_of`` names a time column: while that time is in the future the row shows ``proprietary``, after
     it what it stores, or ``public``. ``array`` makes a numeric column a list: ``"*"`` for any length,
     ``"3"`` for three. ``ascii`` promises that a text is ASCII, so that VOTable may call it ``char``.

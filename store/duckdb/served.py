@@ -16,7 +16,10 @@ from store.port import Site
 
 
 def served_value(column: schemas.Column, stored: StoredTable, site: Site, sql: str, t: str) -> str:
-    """Return the SQL of a served column of rows called ``t``: what is stored, else its template filled."""
+    """Return the SQL of a served column of rows called ``t``: what is stored, else its template filled.
+
+    An empty text stands for a row that has no value and wants none.
+    """
     pieces = []
     for piece in _pieces(column, site):
         if isinstance(piece, str):
@@ -26,7 +29,7 @@ def served_value(column: schemas.Column, stored: StoredTable, site: Site, sql: s
         if source is None:
             return sql
         pieces.append(f"CAST({t}.{source.stored_as} AS VARCHAR)")
-    return f"coalesce({sql}, {' || '.join(pieces) if pieces else text('')})"
+    return f"nullif(coalesce({sql}, {' || '.join(pieces) if pieces else text('')}), '')"
 
 
 @dataclass(frozen=True)

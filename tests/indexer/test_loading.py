@@ -177,6 +177,26 @@ def test_types_are_converted_as_declared(archive: Any, tmp_path: Path) -> None:
     assert first["target_name"] == "a"
 
 
+def test_a_row_that_gives_no_address_shows_none_of_ours(archive: Any, tmp_path: Path) -> None:
+    loaded(archive, parquet(tmp_path, rows(1)))
+    assert archive.rows("ivoa.obscore", "access_url") == [{"access_url": ""}]
+    path = parquet(tmp_path, rows(2, access_url=["http://a/b", None]))
+    assert loaded(archive, path).line() == "accepted 1, unchanged 0, replaced 1, quarantined 0"
+    assert archive.rows("ivoa.obscore", "access_url") == [{"access_url": ""}, {"access_url": "http://a/b"}]
+
+
+def test_moments_with_a_zone_become_utc(archive: Any, tmp_path: Path) -> None:
+    texts = ["2020-01-01T00:00:00Z", "2020-01-01T00:00:00+02:00", "2020-01-01T00:00:00.5-0130", "2020-01-01"]
+    assert loaded(archive, parquet(tmp_path, rows(4, obs_release_date=texts))).accepted == 4
+    found = [row["obs_release_date"] for row in archive.rows("ivoa.obscore")]
+    assert [when.isoformat() for when in found] == [
+        "2020-01-01T00:00:00", "2019-12-31T22:00:00", "2020-01-01T01:30:00.500000", "2020-01-01T00:00:00",
+    ]  # fmt: skip
+    zoned = pa.array([0, 1, 2, 3], pa.timestamp("ms", "Europe/Paris"))
+    assert loaded(archive, parquet(tmp_path, rows(4, obs_release_date=zoned))).replaced == 4
+    assert archive.rows("ivoa.obscore")[3]["obs_release_date"].isoformat() == "1970-01-01T00:00:00.003000"
+
+
 def test_unknown_columns_are_named(archive: Any, tmp_path: Path) -> None:
     found = loaded(archive, parquet(tmp_path, rows(1, flavour=["sweet"])))
     assert "flavour" in found.notes[0]
