@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import schemas
 from query import tree
+from store.limits import TimeLimit
 from store.port import Answer, QueryError
 from vo.dali import Fault, RowLimit, Rows, fault_of
 from vo.formats.registry import Format
@@ -61,28 +62,30 @@ class Question:
 
 def answer(
     ports: Ports,
-    ask: Callable[[schemas.Schemas], Question],
+    ask: Callable[[schemas.Schemas, TimeLimit], Question],
     form: Format,
     media_type: str,
 ) -> Reply:
     """Run a query and return its rows in a form, as they come.
 
-    ``ask`` builds the query from the declarations in force at the version that answers.
+    ``ask`` builds the query from the declarations in force at the version that answers; reading it counts to
+    the time that the answer may take.
 
     Raises
     ------
     Fault
         When the query cannot be built or fails before its first rows.
     """
+    time = TimeLimit(ports.limits.seconds)
     with ExitStack() as resources:
         try:
             snapshot = resources.enter_context(ports.index.snapshot())
-            question = ask(snapshot.schemas)
+            question = ask(snapshot.schemas, time)
             limit = question.limit
             if limit is None or limit.rows == 0:
                 found = Answer(snapshot.version, question.query.columns, iter(()))
             else:
-                found = snapshot.run(question.query, limit=limit.rows + 1, timeout=ports.limits.seconds)
+                found = snapshot.run(question.query, limit=limit.rows + 1, timeout=time.left)
         except QueryError as error:
             raise fault_of(error) from error
         resources.callback(found.close)

@@ -13,8 +13,8 @@ from sky.coverage import rough_ranges, search_ranges
 from sky.footprints import CIRCLE, POINT, POLYGON, Footprints
 from sky.moc import from_ranges
 from sky.regions import Circle, Region, Union
-from store.duckdb.limits import TimeLimit
 from store.duckdb.state import RowIndex, TableState
+from store.limits import TimeLimit
 from store.planner import Narrowing, Relation
 from store.spherical import PositionIndex, ShapeStore
 from store.spherical.cover import spans as expand

@@ -15,12 +15,12 @@ from query.notes import notes
 from schemas.arrow import arrow_schema
 from store.duckdb.compiler import Compiled, compile_query
 from store.duckdb.engine import Watchdog, failure
-from store.duckdb.limits import TimeLimit
 from store.duckdb.near import near_joins
 from store.duckdb.selection import Selection, intersection, select, select_texts
 from store.duckdb.served import served_conditions, sought_texts
 from store.duckdb.state import State, TableState
 from store.duckdb.tables import StateTables
+from store.limits import TimeLimit
 from store.planner import column_conditions, narrowings
 from store.port import Answer, Site
 
@@ -85,11 +85,15 @@ class DuckSnapshot:
         nodes = tuple(tree.walk(query))
         conditions = column_conditions(nodes)
         by_text = self._selected(
-            (sought.alias, sought.table.name, partial(select_texts, texts=sought.texts))
-            for sought in sought_texts(conditions, self._site)
+            (
+                (sought.alias, sought.table.name, partial(select_texts, texts=sought.texts))
+                for sought in sought_texts(conditions, self._site)
+            ),
+            allowed,
         )
         by_sky = self._selected(
-            (n.alias, n.table.name, partial(select, narrowing=n, limit=allowed)) for n in narrowings(nodes)
+            ((n.alias, n.table.name, partial(select, narrowing=n, limit=allowed)) for n in narrowings(nodes)),
+            allowed,
         )
         selections = {
             alias: intersection([*by_sky.get(alias, ()), *by_text.get(alias, ())])
@@ -102,11 +106,14 @@ class DuckSnapshot:
         return tables, compile_query(query, tables, nodes=nodes, known=known, limit=limit)
 
     def _selected(
-        self, wanted: Iterable[tuple[str, str, Callable[[TableState], Selection | None]]]
+        self,
+        wanted: Iterable[tuple[str, str, Callable[[TableState], Selection | None]]],
+        allowed: TimeLimit,
     ) -> dict[str, list[Selection]]:
         """Return what can be selected of the tables that are stored, by alias."""
         found: dict[str, list[Selection]] = {}
         for alias, name, choose in wanted:
+            allowed.check()
             table = self._state.tables.get(name.lower())
             selection = None if table is None else choose(table)
             if selection is not None:

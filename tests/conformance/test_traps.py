@@ -136,6 +136,38 @@ def test_thousands_of_equal_names_are_told_apart_at_once(indexes: Mapping[str, D
     assert len(set(names)) == 5000
 
 
+@pytest.mark.parametrize(
+    "condition", ["(n <> {0} OR x = 1)", "n <> {0}", "n NOT IN ({0}, 1)", "n <> {0} + k"]
+)
+def test_thousands_of_conditions_are_planned_at_once(ask: Ask, condition: str) -> None:
+    start = time.process_time()
+    source = "lab.obs, (SELECT MIN(k) AS k FROM lab.marks) AS m"
+    where = " AND ".join(condition.format(1000 + i) for i in range(3300))
+    assert ask(f"SELECT COUNT(*) AS n FROM {source} WHERE {where}")[0][0] > 0
+    assert time.process_time() - start < 30
+
+
+def test_hundreds_of_conditions_have_three_values_too(ask: Ask, rows: Mapping[str, Sequence[Row]]) -> None:
+    where = " AND ".join(["n < 5", *(f"n <> {1000 + i}" for i in range(240)), "x > 0", "n <> 7"])
+    for negated in (False, True):
+        wanted = {
+            (row["id"],)
+            for row in rows["lab.obs"]
+            if _both(_less(row["n"], 5), _less(0, row["x"])) is (not negated)
+        }
+        assert len(wanted) > 10
+        found = ask(f"SELECT id FROM lab.obs WHERE {'NOT ' * negated}({where})")
+        assert set(found) == wanted
+
+
+def _less(a: float | None, b: float | None) -> bool | None:
+    return None if a is None or b is None else a < b
+
+
+def _both(a: bool | None, b: bool | None) -> bool | None:  # noqa: FBT001 - truth values are the subject
+    return False if a is False or b is False else None if a is None or b is None else True
+
+
 FOUR = "lab.obs AS a, lab.obs AS b, lab.obs AS c, lab.obs AS d"
 
 

@@ -135,6 +135,6 @@ def test_texts_that_a_column_must_have() -> None:
         ("id", ("z%",), True),
     ]
     opposite = (
-        "SELECT id FROM s.a WHERE id <> 'x' AND NOT (id = 'y') AND id NOT IN ('z') AND (id = 'p' OR id = 'q')"
+        "SELECT id FROM s.a WHERE id <> 'x' AND NOT (id = 'y') AND id NOT IN ('z') AND (id = 'p' OR ra = 1)"
     )
     assert column_conditions(tree.walk(translate(opposite, DECLARED))) == ()

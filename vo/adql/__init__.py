@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import schemas
 from query import tree
+from store.limits import TimeLimit
 from vo.adql.errors import AdqlError, Code, Source
 from vo.adql.parser import parse
 from vo.adql.printer import to_adql
@@ -15,7 +16,11 @@ __all__ = ["AdqlError", "Code", "check", "to_adql", "translate"]
 
 
 def translate(
-    text: str, declared: schemas.Schemas, *, uploads: Iterable[schemas.Table] | None = None
+    text: str,
+    declared: schemas.Schemas,
+    *,
+    uploads: Iterable[schemas.Table] | None = None,
+    time: TimeLimit | None = None,
 ) -> tree.Query:
     """Turn an ADQL query into the query tree.
 
@@ -25,22 +30,33 @@ def translate(
     ------
     AdqlError
         The first thing that is wrong with the query, and where.
+    QueryTimeout
+        When the time is up before the query is read.
     """
-    query, errors = _read(text, _with_uploads(declared, uploads))
+    query, errors = _read(Source(text, time), _with_uploads(declared, uploads))
     if query is None:
         raise errors[0]
     return query
 
 
 def check(
-    text: str, declared: schemas.Schemas, *, uploads: Iterable[schemas.Table] | None = None
+    text: str,
+    declared: schemas.Schemas,
+    *,
+    uploads: Iterable[schemas.Table] | None = None,
+    time: TimeLimit | None = None,
 ) -> list[AdqlError]:
-    """Return what is wrong with a query: one error of syntax, or all wrong names and types in order."""
-    return _read(text, _with_uploads(declared, uploads))[1]
+    """Return what is wrong with a query: one error of syntax, or the wrong names and types in order.
+
+    Raises
+    ------
+    QueryTimeout
+        When the time is up before the query is read.
+    """
+    return _read(Source(text, time), _with_uploads(declared, uploads))[1]
 
 
-def _read(text: str, declared: schemas.Schemas) -> tuple[tree.Query | None, list[AdqlError]]:
-    source = Source(text)
+def _read(source: Source, declared: schemas.Schemas) -> tuple[tree.Query | None, list[AdqlError]]:
     try:
         return resolve(source, parse(source), declared)
     except AdqlError as error:

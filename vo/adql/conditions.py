@@ -9,14 +9,20 @@ from typing_extensions import override
 from query import tree
 from schemas import Kind
 from vo.adql import constants, syntax
+from vo.adql.alternatives import listed
 from vo.adql.shapes import is_shape, named_kind
 from vo.adql.values import ValueResolver
 
 _EXACT = ("=", "<>")
 
+MOST_CONDITIONS = 10_000
+"""Conditions that AND and OR may join in a query; equalities of one column with constants count as one."""
+
 
 class ConditionResolver(ValueResolver):
     """Resolves conditions."""
+
+    _conditions = 0
 
     @override
     def condition(  # noqa: PLR0911 - one for each class of node
@@ -48,7 +54,13 @@ class ConditionResolver(ValueResolver):
         cls = tree.And if node.operator == "AND" else tree.Or
         for item in self.each(self.condition, node.items):
             items.extend(item.items if isinstance(item, cls) else (item,))
-        return cls(tuple(items))
+        if cls is tree.Or:
+            items = list(listed(items))
+        self._conditions += len(items)
+        if self._conditions > MOST_CONDITIONS:
+            message = f"a query has at most {MOST_CONDITIONS} conditions joined by AND and OR; use IN"
+            self.end("unsupported", node.at, message)
+        return cls(tuple(items)) if len(items) > 1 else items[0]
 
     def _pair(
         self, left: syntax.Value, right: syntax.Value, *, exact: bool
@@ -164,8 +176,8 @@ class ConditionResolver(ValueResolver):
                 self._mismatch(operand, item[0], (at, item[1].at))
             return both[1]
 
-        listed = self.each(fitted, zip(items, node.items, strict=True))
-        return tree.InList(operand, tuple(listed), node.negated)
+        values = self.each(fitted, zip(items, node.items, strict=True))
+        return tree.InList(operand, tuple(values), node.negated)
 
     def _pattern_side(self, node: syntax.Value) -> tree.Expression:
         found = self.comparable(node)

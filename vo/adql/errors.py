@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import override
 
+from store.limits import TimeLimit
+
 Code: TypeAlias = Literal[
     "syntax", "unknown-table", "unknown-column", "unknown-function", "type", "unsupported"
 ]
@@ -38,10 +40,11 @@ class AdqlError(Exception):
 
 
 class Source:
-    """A query's text, which knows where an offset is."""
+    """A query's text, which knows where an offset is, and how long it may take to read."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, time: TimeLimit | None = None) -> None:
         self.text = text
+        self.time = time or TimeLimit()
 
     def error(self, code: Code, at: int, message: str, suggestions: Iterable[str] = ()) -> AdqlError:
         """Return the error at an offset into the text."""

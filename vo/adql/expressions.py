@@ -29,6 +29,11 @@ _POWER = {
     "/": _PRODUCT,
 }
 
+_CONSTANTS = frozenset({"integer", "decimal", "hex", "string"})
+
+_ENDS = frozenset({",", ")"})
+"""What follows a value that is no part of another; lists are mostly made of such constants."""
+
 _TYPES = frozenset(
     {
         "SMALLINT",
@@ -56,6 +61,8 @@ class ExpressionParser(TokenStream):
     def value(self) -> syntax.Value:
         """Read a value."""
         at = self.token.at
+        if self.token.cls in _CONSTANTS and self.ahead().value in _ENDS and self.ahead().cls == "sign":
+            return self._as_value(self._prefix(), at)
         return self._as_value(self._expression(0), at)
 
     def condition(self) -> syntax.Condition:

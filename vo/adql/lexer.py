@@ -43,6 +43,9 @@ _PIECE = re.compile(
     re.VERBOSE,
 )
 
+_CHECKED = 1_000
+"""Tokens after which the clock is looked at again."""
+
 _NUMBERS = ("integer", "decimal", "hex")
 
 
@@ -53,6 +56,8 @@ def tokens(source: Source) -> list[Token]:
     ------
     AdqlError
         ``syntax`` where a character belongs to nothing, or when the text is too long.
+    QueryTimeout
+        When the time is up.
     """
     text = source.text
     _check_text(source)
@@ -66,6 +71,8 @@ def tokens(source: Source) -> list[Token]:
         cls, value = piece.lastgroup, piece.group()
         if cls != "blank":
             found.append(_token(source, cls, value, at))
+            if len(found) % _CHECKED == 0:
+                source.time.check()
             if len(found) > MAX_TOKENS:
                 raise source.error("syntax", at, f"the query has more than {MAX_TOKENS} words and signs")
         at = piece.end()

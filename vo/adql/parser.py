@@ -36,6 +36,8 @@ def parse(source: Source) -> syntax.QueryNode:
     ------
     AdqlError
         With code ``syntax`` where the text is not ADQL.
+    QueryTimeout
+        When the time is up.
     """
     return _QueryParser(source).whole()
 

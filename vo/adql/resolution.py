@@ -15,6 +15,9 @@ from vo.adql.errors import AdqlError, Code, Source
 from vo.adql.scope import Scope
 from vo.adql.stream import MAX_DEPTH
 
+MOST_ERRORS = 100
+"""Errors after which no more are looked for."""
+
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -23,12 +26,8 @@ class Failed(Exception):  # noqa: N818 - not an error of its own: the error is n
     """Something below could not be resolved; the error is noted already."""
 
 
-class TooDeep(Exception):  # noqa: N818 - carries the error, which ends everything
-    """The tree would be too deep; there is no point in looking for more errors."""
-
-    def __init__(self, error: AdqlError) -> None:
-        super().__init__(error)
-        self.error = error
+class Ended(Exception):  # noqa: N818 - not an error of its own: the errors are noted already
+    """The query is too large, or so wrong that there is no point in looking for more errors."""
 
 
 @dataclass(slots=True)
@@ -78,6 +77,11 @@ class Resolution(ABC):
         """Refuse the query because of what stands at an offset."""
         raise self.source.error(code, at, message, suggestions)
 
+    def end(self, code: Code, at: int, message: str) -> NoReturn:
+        """Refuse the query for its size; that error alone is told."""
+        self.errors = [self.source.error(code, at, message)]
+        raise Ended
+
     def attempt(self, act: Callable[[S], T], item: S) -> T | None:
         """Resolve something; when that fails, note the error and return None."""
         try:
@@ -87,6 +91,8 @@ class Resolution(ABC):
         except Failed:
             pass
         self.failures += 1
+        if len(self.errors) >= MOST_ERRORS:
+            raise Ended
         return None
 
     def each(self, act: Callable[[S], T], items: Iterable[S]) -> list[T]:
@@ -112,10 +118,11 @@ class Resolution(ABC):
     @contextmanager
     def deeper(self, at: int) -> Iterator[None]:
         """Count a level of the tree, which would otherwise exhaust the stack of who walks it."""
+        self.source.time.check()
         self._depth += 1
         try:
             if self._depth > MAX_DEPTH:
-                raise TooDeep(self.source.error("syntax", at, "the query is nested, or chained, too deeply"))
+                self.end("syntax", at, "the query is nested, or chained, too deeply")
             yield
         finally:
             self._depth -= 1

@@ -15,12 +15,15 @@ from vo.adql.describe import Names, default_name
 from vo.adql.errors import AdqlError, Source, similar
 from vo.adql.outputs import as_kinds, column_kinds, loose, named_output, renamed
 from vo.adql.relations import RelationResolver
-from vo.adql.resolution import Failed, Level, TooDeep
+from vo.adql.resolution import Ended, Failed, Level
 from vo.adql.scope import Field, Scope
 from vo.adql.shapes import is_shape, named_kind
 
 MOST_COLUMNS = 5_000
-"""Columns that an answer may have."""
+"""Columns that an answer may have, and values that one may be grouped or ordered by."""
+
+MOST_SELECTS = 250
+"""Times that SELECT may stand in a query; the embedded engine nests the plans of those in conditions."""
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -38,17 +41,25 @@ class Chosen(NamedTuple):
 def resolve(
     source: Source, node: syntax.QueryNode, declared: schemas.Schemas
 ) -> tuple[tree.Query | None, list[AdqlError]]:
-    """Return the tree of a query, or None and all errors found, in the order of the text."""
+    """Return the tree of a query, or None and the errors found, in the order of the text.
+
+    Raises
+    ------
+    QueryTimeout
+        When the time is up.
+    """
     resolver = _QueryResolver(source, declared)
     try:
         query = resolver.attempt(resolver.whole, node)
-    except TooDeep as deep:
-        return None, [deep.error]
+    except Ended:
+        query = None
     errors = sorted(resolver.errors, key=lambda error: (error.line, error.column))
     return (None if errors else query), errors
 
 
 class _QueryResolver(RelationResolver):
+    _selects = 0
+
     def whole(self, node: syntax.QueryNode) -> tree.Query:
         if not isinstance(node, syntax.WithNode):
             return self.query(node, None)
@@ -74,6 +85,9 @@ class _QueryResolver(RelationResolver):
         with self.deeper(node.at):
             match node:
                 case syntax.SelectNode():
+                    self._selects += 1
+                    if self._selects > MOST_SELECTS:
+                        self.end("unsupported", node.at, f"a query has at most {MOST_SELECTS} times SELECT")
                     outside = self.level
                     self.level = Level(Scope(parent))
                     try:

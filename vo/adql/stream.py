@@ -152,7 +152,8 @@ class TokenStream:
         return int(token.value)
 
     def enter(self, levels: int = 1) -> None:
-        """Note that the text goes deeper; ``leave`` undoes it."""
+        """Note that the text goes deeper, while there is time; ``leave`` undoes it."""
+        self.source.time.check()
         self._depth += levels
         if self._depth > MAX_DEPTH:
             raise self.source.error("syntax", self.token.at, "the query is nested too deeply")

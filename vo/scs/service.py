@@ -8,6 +8,7 @@ import schemas
 from query import build, tree
 from schemas import Column, Kind, Schemas, Table, UnknownTableError
 from sky.regions import Circle
+from store.limits import TimeLimit
 from vo.dali import Fault, NotFoundFault, Parameters, RowLimit, UsageFault
 from vo.formats.registry import choose
 from vo.ports import Ports
@@ -48,7 +49,7 @@ class ConeService:
         return answer(self._ports, ask, form, media_type)
 
     def _question(
-        self, name: str, params: Parameters, limit: RowLimit, declared: schemas.Schemas
+        self, name: str, params: Parameters, limit: RowLimit, declared: schemas.Schemas, _: TimeLimit
     ) -> Question:
         table = find(declared, name)
         cone = _cone(params)

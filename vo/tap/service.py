@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import schemas
 from query import tree
+from store.limits import TimeLimit
 from vo import adql
 from vo.dali import Parameters, RowLimit, UsageFault
 from vo.formats.registry import choose
@@ -19,8 +20,13 @@ LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
 
 _LONGEST_RUNID = 64
 
-Translate = Callable[[str, schemas.Schemas], tree.Query]
-"""Turns ADQL into a query; raises ``AdqlError``."""
+
+class Translate(Protocol):
+    """Turns ADQL into a query."""
+
+    def __call__(self, text: str, declared: schemas.Schemas, *, time: TimeLimit) -> tree.Query:
+        """Read the text; raises ``AdqlError``, and ``QueryTimeout`` when the time is up."""
+        ...
 
 
 class TapService:
@@ -44,10 +50,10 @@ class TapService:
         text = params.required("QUERY")
         return answer(self._ports, partial(self._question, text, limit), form, media_type)
 
-    def _question(self, text: str, limit: RowLimit, declared: schemas.Schemas) -> Question:
+    def _question(self, text: str, limit: RowLimit, declared: schemas.Schemas, time: TimeLimit) -> Question:
         try:
             # Tables that are not public do not exist for those who ask.
-            query = self._translate(text, declared.public)
+            query = self._translate(text, declared.public, time=time)
         except adql.AdqlError as error:
             raise UsageFault(str(error)) from error
         head = Head((Info("standardID", "ivo://ivoa.net/std/TAP"), Info("query", text)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 from query import tree
 from schemas import Kind
@@ -32,7 +33,11 @@ def literal(node: tree.Literal) -> str:
 
 def double(value: float) -> str:
     """Return a number as DOUBLE; NULL when it is not finite."""
-    return f"({value!r}::DOUBLE)" if math.isfinite(value) else "CAST(NULL AS DOUBLE)"
+    if not math.isfinite(value):
+        return "CAST(NULL AS DOUBLE)"
+    written = repr(value)
+    # With an exponent the engine reads it as DOUBLE; a cast costs it as much as the number.
+    return f"({written})" if "e" in written else f"({written}e0)"
 
 
 def text(value: str) -> str:
@@ -51,6 +56,16 @@ def bounded(sql: str) -> str:
     if len(sql) > MOST_SQL:
         raise QueryTooLarge("the query is too complex: it nests functions too deeply")
     return sql
+
+
+def listed(items: Sequence[tree.Expression], value: Callable[[tree.Expression], str]) -> str:
+    """Return values in a list, where whole numbers need not be of their kind; ``value`` writes the others."""
+    return ", ".join(
+        str(item.value)
+        if isinstance(item, tree.Literal) and item.kind.is_integer and type(item.value) is int
+        else value(item)
+        for item in items
+    )
 
 
 def _whole(value: int) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
 from query import tree
 from schemas import Kind
 from store import planner
 from store.duckdb.compiler.expressions import Expressions
+from store.duckdb.compiler.literals import listed
+
+MOST_FILTERS = 100
+"""Conditions joined by AND that are written as such; the time to plan grows with their number's square."""
 
 
 class Predicates:
@@ -33,7 +37,7 @@ class Predicates:
             return "true"
         match node:
             case tree.And():
-                return "(" + " AND ".join(self.condition(item) for item in node.items) + ")"
+                return self._all(node)
             case tree.Or():
                 return "(" + " OR ".join(self.condition(item) for item in node.items) + ")"
             case tree.Not():
@@ -54,6 +58,11 @@ class Predicates:
                 return f"({self._value(node.operand)} {_not(node)}{word} {self._value(node.pattern)})"
             case tree.IsNull():
                 return f"({self._value(node.operand)} IS {_not(node)}NULL)"
+
+    def _all(self, node: tree.And) -> str:
+        conditions = [self.condition(item) for item in node.items]
+        plain, rest = conditions[:MOST_FILTERS], conditions[MOST_FILTERS:]
+        return "(" + " AND ".join([*plain, *([_packed(rest)] if rest else [])]) + ")"
 
     def _comparison(self, node: tree.Comparison) -> str:
         spatial = planner.spatial_condition(node)
@@ -94,11 +103,19 @@ class Predicates:
         for item in node.items:
             kind = Kind.LONG if item.kind.is_integer else item.kind
             groups.setdefault(kind if mixed else None, []).append(item)
-        listed = [
-            f"{self._beside(node.operand, items[0].kind)} IN ({', '.join(map(self._value, items))})"
+        parts = [
+            f"{self._beside(node.operand, items[0].kind)} IN ({listed(items, self._value)})"
             for items in groups.values()
         ]
-        return f"({_not(node)}({' OR '.join(listed)}))"
+        return f"({_not(node)}({' OR '.join(parts)}))"
+
+
+def _packed(conditions: Sequence[str]) -> str:
+    """Join conditions so that the engine does not take them apart; what is unknown stays so."""
+    packs = (conditions[first : first + MOST_FILTERS] for first in range(0, len(conditions), MOST_FILTERS))
+    values = ", ".join(f"({' AND '.join(pack)})" for pack in packs)
+    holds = "CASE WHEN list_contains(p, false) THEN false WHEN list_count(p) = len(p) THEN true END"
+    return f"list_transform([[{values}]], lambda p: {holds})[1]"
 
 
 def _loses(kinds: AbstractSet[Kind]) -> bool:

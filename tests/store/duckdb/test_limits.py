@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from query import tree
 from sky.regions import Circle
-from store.duckdb import limits
+from store import limits
 from store.duckdb.engine import Watchdog
-from store.duckdb.limits import TimeLimit
+from store.limits import TimeLimit
 from store.duckdb.selection import select
 from store.duckdb.snapshot import open_reader
 from store.planner import narrowings

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from astropy.io import votable
 from lxml import etree
 
 from store.port import QueryTimeout
+from vo.dali import Limits, Parameters, UsageFault
+from vo.tap.service import TapService
 
 SYNC = "/tap/sync"
 ALL = "SELECT id, ra, name, n FROM demo.Stars"
@@ -93,7 +96,16 @@ def test_a_lowered_maxrec_is_said_even_without_overflow(client: Any) -> None:
 
 def test_the_engine_is_asked_for_one_row_more_and_for_our_time(client: Any, index: Any) -> None:
     client.get(SYNC, params={"QUERY": ALL, "MAXREC": "3"})
-    assert [(limit, timeout) for _, limit, timeout in index.asked] == [(4, 30)]
+    ((_, limit, seconds),) = index.asked
+    assert limit == 4
+    assert 0 < seconds <= 30
+
+
+def test_reading_a_query_counts_to_its_time(ports: Any, index: Any) -> None:
+    hurried = replace(ports, limits=Limits(default_rows=8, hard_rows=10, seconds=1e-9))
+    with pytest.raises(UsageFault, match="longer than allowed"):
+        TapService(hurried).sync(Parameters([("QUERY", ALL)]))
+    assert index.asked == []
 
 
 def test_the_engines_notes_are_passed_on(client: Any, index: Any) -> None:
