@@ -82,7 +82,9 @@ def time_columns(headers: FileHeaders) -> dict[str, float]:
 
 def exposure_time(headers: FileHeaders) -> float | None:
     """Return the exposure time [s]; a negative or absurd one counts as none."""
-    for key in _EXPOSURE_KEYS:
+    # In high-energy files EXPTIME is that of one frame of the detector.
+    keys = _EXPOSURE_KEYS if headers.text("HDUCLASS") != "OGIP" else ("EXPOSURE", *_EXPOSURE_KEYS)
+    for key in keys:
         said = headers.number(key)
         if said is None:
             continue

@@ -143,3 +143,9 @@ def test_the_equinox_b1950_is_no_time_of_an_observation(date: str | None, make: 
 )
 def test_exposure_times_are_in_the_unit_of_their_comment(comment: str, seconds: float, make: Make) -> None:
     assert exposure_time(make({"EXPOSURE": (2.0, comment)})) == pytest.approx(seconds)
+
+
+def test_high_energy_files_give_the_time_of_one_frame_as_exptime(make: Make) -> None:
+    cards = {"EXPTIME": 0.4, "EXPOSURE": 18_000.0}
+    assert exposure_time(make({**cards, "HDUCLASS": "OGIP"})) == 18_000.0
+    assert exposure_time(make(cards)) == 0.4
