@@ -163,15 +163,15 @@ class Gate:
         exchange = _Exchange(scope, send, request_id)
         method = scope["method"]
         if method == "HEAD":
-            scope["method"], scope["head"] = "GET", True
+            # A copy, for the server looks into its own whether a body is to follow.
+            scope = {**scope, "method": "GET", "head": True}
         try:
             if method == "OPTIONS":
                 await _preflight(scope, exchange.send)
             else:
                 await self._guarded(scope, receive, exchange)
         finally:
-            scope["method"] = method
-            self._record(scope, exchange, time.perf_counter() - began)
+            self._record(scope, method, exchange, time.perf_counter() - began)
 
     async def _guarded(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
         try:
@@ -184,15 +184,15 @@ class Gate:
                 raise
             await our_failure().response()(scope, receive, exchange.send)
 
-    def _record(self, scope: Scope, exchange: _Exchange, seconds: float) -> None:
+    def _record(self, scope: Scope, method: str, exchange: _Exchange, seconds: float) -> None:
         route = _route_of(scope)
-        self._metrics.observe(scope["method"], route, exchange.status, seconds)
+        self._metrics.observe(method, route, exchange.status, seconds)
         if route in ("/healthz", "/readyz", "/metrics") and exchange.status < 400:
             return
         query = scope["query_string"]
         self._log.info(
             "request",
-            method=scope["method"],
+            method=method,
             path=scope["path"],
             query=query[:2000].decode("latin-1") if query else None,
             status=exchange.status,
