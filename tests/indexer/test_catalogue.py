@@ -160,3 +160,33 @@ def test_a_file_with_two_columns_of_one_name_is_refused(archive: Any, tmp_path: 
     pq.write_table(pa.table([[1.0], [2.0]], names=["x", "x"]), tmp_path / "x.parquet")
     with pytest.raises(IngestError, match="the column x twice"):
         publish(tmp_path / "x.parquet", "catalogues.x", lake=archive.lake)
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("vot", "votable"), ("fits", "fits"), ("parquet", "parquet")])
+def test_a_table_without_rows_keeps_its_columns(archive: Any, tmp_path: Path, suffix: str, kind: str) -> None:
+    path = tmp_path / f"none.{suffix}"
+    table = stars()
+    table["flux"] = np.zeros((3, 2), np.float32)
+    written(table, path, kind)
+    assert publish(path, "catalogues.none", lake=archive.lake, version="1").accepted == 3
+    full = archive.lake.schemas().table("catalogues.none")
+    written(table[:0], path, kind)
+    assert publish(path, "catalogues.none", lake=archive.lake, version="2").accepted == 0
+    empty = archive.lake.schemas().table("catalogues.none")
+    assert [(c.name, c.kind, c.array) for c in empty.columns] == [
+        (c.name, c.kind, c.array) for c in full.columns
+    ]
+    assert (empty.version, archive.rows("catalogues.none")) == ("2", [])
+    unpublish("catalogues.none", lake=archive.lake)
+    assert "catalogues.none" not in archive.lake.schemas()
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("vot", "votable"), ("fits", "fits")])
+def test_complex_columns_become_two(archive: Any, tmp_path: Path, suffix: str, kind: str) -> None:
+    table = Table({"z": np.array([1 + 2j, 3 - 4j]), "p": np.array([[1j, 2], [3, 4j]], np.complex64)})
+    table["z"].unit = u.Jy
+    written(table, tmp_path / f"z.{suffix}", kind)
+    publish(tmp_path / f"z.{suffix}", "catalogues.z", lake=archive.lake)
+    rows = archive.rows("catalogues.z", "z_real", "z_imag", "p_real", "p_imag")
+    assert rows[0] == {"z_real": 1.0, "z_imag": 2.0, "p_real": [0.0, 2.0], "p_imag": [1.0, 0.0]}
+    assert archive.lake.schemas().table("catalogues.z").column("z_imag").unit == "Jy"

@@ -264,3 +264,61 @@ def test_every_command_and_option_has_help() -> None:
         return found
 
     assert missing(get_command(app), "onedfs") == []
+
+
+def test_a_data_folder_that_cannot_be_written_is_read(
+    run: Callable[..., Ended], files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("ingest", files, "--workers", 0)
+    run("index", "rebuild")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    for reading in ("status", "check", "settings", "index status", "quarantine list", "quarantine show 1"):
+        assert run(*reading.split(), "--json").code == 0, reading
+    assert "broken.fits" in run("quarantine", "list").out
+    for changing in (f"ingest {files}", "unpublish a.b", "withdraw x --reason y", "lake compact", "migrate"):
+        ended = run(*changing.split())
+        assert ended.code == 1
+        (line,) = ended.err.splitlines()
+        assert line.startswith(f"onedfs: the data folder {tmp_path / 'data'} cannot be written; ")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["ingest", ""], 2),
+        (["ingest", ".", "--collection", " "], 2),
+        (["ingest", ".", "--copy", "--move"], 2),
+        (["ingest", "no/such"], 1),
+        (["load", "no.csv", "--table", "ivoa.obscore"], 1),
+        (["load", ".", "--table", "ivoa.obscore"], 1),
+        (["publish", ".", "--table", "my.cat"], 1),
+        (["publish", "x", "--table", "my.select"], 1),
+        (["unpublish", "my.none"], 1),
+        (["withdraw", "x", "--reason", ""], 1),
+        (["set-release", "x", "1e400"], 2),
+        (["quarantine", "show", "9" * 30], 2),
+        (["quarantine", "retry", "5"], 1),
+        (["lake", "vacuum", "--keep-hours", "inf"], 2),
+        (["lake", "vacuum", "--keep-hours", "nan"], 2),
+        (["serve", "--workers", "0"], 2),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_few_words(
+    run: Callable[..., Ended], words: list[str], code: int
+) -> None:
+    ended = run(*words)
+    assert ended.code == code, ended.err
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
+    assert "http" not in ended.err
+    assert len(ended.err.splitlines()) == (1 if code == 1 else 4)
+
+
+@pytest.mark.parametrize(("name", "value"), [("DATA", __file__), ("SITE", "/no/such"), ("MOST_ROWS", "many")])
+def test_a_setting_that_cannot_be_is_named(
+    run: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"ONEDFS_{name}", value)
+    ended = run("status")
+    assert ended.code == 1
+    assert ended.err.startswith(f"onedfs: ONEDFS_{name}: ")
