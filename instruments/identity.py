@@ -63,13 +63,12 @@ def is_raw_frame(headers: FileHeaders, own_id: str | None) -> bool:
     It has its ARCFILE as id, or says what it was taken for (DPR CATG) and when: the archive adds ARCFILE,
     so a frame that comes from the telescope has none yet.
     """
-    if is_processed(headers) or altered(headers) is not None:
-        return False
-    return own_id is not None or (
+    claims = own_id is not None or (
         headers.text("ARCFILE") is None
         and headers.text("ESO DPR CATG") is not None
         and start_time(headers) is not None
     )
+    return claims and not is_processed(headers) and altered(headers) is None
 
 
 def dp_id(headers: FileHeaders) -> str | None:
