@@ -13,9 +13,9 @@ from query import tree
 from sky.regions import Circle
 from store import limits
 from store.duckdb.engine import Watchdog
-from store.limits import TimeLimit
 from store.duckdb.selection import select
 from store.duckdb.snapshot import open_reader
+from store.limits import TimeLimit
 from store.planner import narrowings
 from store.port import QueryTimeout
 from tests.support.processes import wait_until
