@@ -113,7 +113,7 @@ class Values:
 
     def whole(self, depth: int = 2) -> Expr:  # noqa: PLR0911 - one for each shape
         """Draw a whole number."""
-        shape = self.c.below(8) if depth else self.c.below(3)
+        shape = self.c.below(9) if depth else self.c.below(3)
         column = self.column("int")
         if shape < 2 and column is not None:
             return column
@@ -130,6 +130,8 @@ class Values:
                     f"ABS({a.text})", "int", lambda e: _apply(lambda v: values.whole(abs(v)), a.of(e))
                 )
             return Expr(f"(- {a.text})", "int", lambda e: _apply(lambda v: values.whole(-v), a.of(e)))
+        if shape == 8:
+            return self._cut()
         a, b = self.whole(depth - 1), self.whole(depth - 1)
         if shape == 5:
             return Expr(f"MOD({a.text}, {b.text})", "int", lambda e: values.remainder(a.of(e), b.of(e)))
@@ -137,6 +139,12 @@ class Values:
         return Expr(
             f"({a.text} {operator} {b.text})", "int", lambda e: values.arithmetic(operator, a.of(e), b.of(e))
         )
+
+    def _cut(self) -> Expr:
+        name, bits = self.c.pick([("SMALLINT", 16), ("INTEGER", 32), ("BIGINT", 64)])
+        text = self.column("text")
+        a = text if text is not None and self.c.chance(2) else self.real(0)
+        return Expr(f"CAST({a.text} AS {name})", "int", lambda e: values.as_whole(a.of(e), bits))
 
     def counted(self) -> Expr:
         """Draw a whole number that is no constant."""

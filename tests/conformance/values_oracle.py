@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 from tests.conformance.sky_oracle import InDoubtError
+
+_DECIMAL = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 Value: TypeAlias = Any
 Truth: TypeAlias = bool | None
@@ -81,6 +85,14 @@ def truncated(value: float, places: float = 0) -> float:
     if not math.isfinite(scaled):
         return value
     return math.trunc(scaled) / scale if places >= 0 else math.trunc(scaled) * scale
+
+
+def as_whole(value: Value, bits: int) -> Value:
+    """Cut a number, or the number that a text spells, towards zero."""
+    if isinstance(value, str):
+        value = Fraction(value.strip()) if _DECIMAL.fullmatch(value) else None
+    found = None if value is None else math.trunc(value)
+    return found if found is not None and -(2 ** (bits - 1)) <= found < 2 ** (bits - 1) else None
 
 
 def compare(operator: str, a: Value, b: Value, *, exact: bool = True) -> Truth:

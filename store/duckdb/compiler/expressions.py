@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from query import tree
 from schemas import Kind
-from store.duckdb.compiler.functions import FORMS, finite
+from store.duckdb.compiler.functions import FORMS, finite, number_of
 from store.duckdb.compiler.geometry import Geometry
 from store.duckdb.compiler.literals import MOST_SQL, bounded, literal
 from store.duckdb.compiler.scope import Scope
@@ -104,14 +104,11 @@ class Expressions:
         operand, source, target = self.value(node.operand), node.operand.kind, node.kind
         if target.is_geometry and target is not source:
             raise QueryRejected(f"a value cannot be cast to {target.value.upper()}")
-        if source in _REAL and target.is_integer:
-            # ADQL cuts; the engine would round.
-            operand = f"trunc({operand})"
+        if target.is_numeric:
+            return number_of(operand, source, target)
         if source is Kind.TIMESTAMP and target is Kind.TEXT:
             operand = f"strftime({operand}, '%Y-%m-%dT%H:%M:%S.%f')"
         sql = f"TRY_CAST({operand} AS {sql_type(target)})"
-        if target in _REAL:
-            sql = finite(sql)
         return sql if node.length is None else f"{sql}[:{int(node.length)}]"
 
     def _aggregate(self, node: tree.Aggregate) -> str:

@@ -17,6 +17,27 @@ def finite(sql: str) -> str:
     return f"list_transform([{sql}], lambda v: CASE WHEN isfinite(v) THEN v END)[1]"
 
 
+_WHOLE = "[ \\t\\n\\v\\f\\r]*[+-]?[0-9]+[ \\t\\n\\v\\f\\r]*"
+_NUMBER = "[ \\t\\n\\v\\f\\r]*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?[ \\t\\n\\v\\f\\r]*"
+
+
+def number_of(sql: str, source: Kind, target: Kind) -> str:
+    """Return a text or a number as one of another kind; NULL when it is none, or does not fit.
+
+    Decimals are cut towards zero, in texts too. The engine would round them, and read more than numbers.
+    """
+    name, real = sql_type(target), not target.is_integer
+    if source in (Kind.TEXT, Kind.REGION):
+        decimal = f"TRY_CAST(v AS {name})" if real else f"TRY_CAST(trunc(TRY_CAST(v AS DOUBLE)) AS {name})"
+        whole = "" if real else f"WHEN regexp_full_match(v, '{_WHOLE}') THEN TRY_CAST(v AS {name}) "
+        read = f"CASE {whole}WHEN regexp_full_match(v, '{_NUMBER}') THEN {decimal} END"
+        sql = f"list_transform([{sql}], lambda v: {read})[1]"
+    else:
+        cut = f"trunc({sql})" if source in (Kind.FLOAT, Kind.DOUBLE) and not real else sql
+        sql = f"TRY_CAST({cut} AS {name})"
+    return finite(sql) if real else sql
+
+
 def _real(template: str) -> Form:
     """Compute in DOUBLE; what is not a finite number becomes NULL."""
 
