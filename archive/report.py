@@ -9,14 +9,15 @@ from typing import Any
 from archive import presence, stores
 from archive.settings import Settings
 from store.database import FollowerState, FollowerStore, QuarantineStore
+from store.lake import Lake
 
 _ALIVE = timedelta(seconds=15)
 """How old the newest word of a follower may be that is taken for running."""
 
 
-def index_status(settings: Settings) -> dict[str, Any]:
+def index_status(settings: Settings, lake: Lake | None = None) -> dict[str, Any]:
     """Say how far the index on disk and the running servers are."""
-    lake = stores.open_lake(settings)
+    lake = lake or stores.open_lake(settings)
     version = lake.version()
     alive = presence.servers(settings.run_root)
     engine = stores.open_tables_to_read(settings)
@@ -46,7 +47,7 @@ def status(settings: Settings) -> dict[str, Any]:
     return {
         "data": str(settings.root),
         "authority": stores.authority(settings),
-        **index_status(settings),
+        **index_status(settings, lake),
         "quarantined": sum(refused.values()),
         "quarantine_reasons": refused,
         "tables": {t.name: lake.row_count(t.name) for t in lake.schemas() if not t.virtual},

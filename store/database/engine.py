@@ -8,19 +8,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
-MIGRATIONS = Path(__file__).with_name("migrations")
-"""Folder of the Alembic environment."""
 
 BUSY_SECONDS = 30
 """How long a process waits for another one's transaction."""
+
+HEAD = "0001"
+"""The newest of the migrations."""
 
 MIGRATION_LOCK = 7_362_511
 """Number of PostgreSQL's advisory lock under which tables are changed."""
@@ -101,20 +96,32 @@ def migrate(engine: Engine) -> None:
     DatabaseError
         When the database was made by a newer release, or a table cannot be changed.
     """
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    head = ScriptDirectory.from_config(config).get_current_head()
     try:
         with engine.connect() as connection:
-            if MigrationContext.configure(connection).get_current_revision() == head:
+            if _revision(connection) == HEAD:
                 return
             connection.rollback()
             _lock(connection)
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            _upgrade(connection)
             connection.commit()
-    except (SQLAlchemyError, CommandError) as error:
+    except SQLAlchemyError as error:
         raise DatabaseError(f"cannot bring the database's tables up to date: {in_words(error)}") from error
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
+def _upgrade(connection: Connection) -> None:
+    from store.database.upgrade import CommandError, upgrade  # noqa: PLC0415 - once for each release
+
+    try:
+        upgrade(connection, HEAD)
+    except CommandError as error:
+        raise DatabaseError(f"cannot bring the database's tables up to date: {error}") from error
 
 
 def _lock(connection: Connection) -> None:

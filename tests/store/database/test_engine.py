@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from store.database import DatabaseError, QuarantineStore, Refusal, migrate, open_database
 from store.database.base import Base
+from store.database.engine import HEAD
+from store.database.upgrade import configuration
 
 START = """
 import sys
@@ -87,6 +90,10 @@ def test_a_change_of_tables_that_fails_leaves_them_as_they_were(
     migrate(engine)
     assert {"quarantine", "follower"} <= set(inspect(engine).get_table_names())
     engine.dispose()
+
+
+def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
+    assert ScriptDirectory.from_config(configuration()).get_current_head() == HEAD
 
 
 def test_a_database_of_a_newer_release_is_refused(engine: Engine) -> None:
