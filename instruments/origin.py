@@ -57,8 +57,8 @@ _PRODUCT_PREFIXES = ("ESO PRO ", "ESO QC ", "ESO DRS ", "SUBTRACT_", "CREATE_", 
 _REDUCTION_SOFTWARE = ("MIDAS", "IRAF", "IDL", "CASU", "TERAPIX", "ASTRO-WISE", "CASA", "STARLINK")
 """Words in ORIGIN, or in the comment of SIMPLE, of files that reduction software wrote."""
 
-_NO_DETECTORS = frozenset({8, 64, -64})
-"""BITPIX of primary images that no detector delivers."""
+_NO_DETECTORS = frozenset({8})
+"""BITPIX of primary images that no detector delivers; masks have it."""
 
 _PLANES = frozenset(
     {"STAT", "DQ", "ERR", "ERROR", "ERRS", "VAR", "VARIANCE", "SIGMA", "QUAL", "WEIGHT", "MASK"}
