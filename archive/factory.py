@@ -59,6 +59,8 @@ def open_process(settings: Settings) -> Process:
 
 def follow(settings: Settings, stop: Event) -> None:
     """Write generations of the index as they become due, and say so, until told to stop."""
+    # Folding may take minutes; whoever answers requests beside it goes first.
+    os.nice(5)
     beats = Thread(target=_beat, args=(settings, stop), name="heartbeat", daemon=True)
     beats.start()
     Follower(open_lake(settings), settings.index_root).run_forever(stop, poll=settings.poll_seconds)
