@@ -90,38 +90,38 @@ def limited(archive: Archive, size: int, *arguments: object) -> subprocess.Compl
     )
 
 
-@pytest.mark.parametrize("holding", ["--copy", "--move", "--strict"])
-@pytest.mark.parametrize("size", [60_000, 200_000])
-def test_a_store_that_takes_no_more_ends_the_run_in_one_line(
-    archive: Archive, tmp_path: Path, holding: str, size: int
+@pytest.mark.parametrize("holding", ["--copy", "--move"])
+def test_a_file_store_that_takes_no_more_ends_the_run_in_one_line(
+    archive: Archive, tmp_path: Path, holding: str
 ) -> None:
-    """The smaller limit is too little for a batch of rows, the other one for the largest file."""
     folder = tmp_path / "night"
     folder.mkdir()
     write_image(folder / "a.fits", sky_header(1.0, 40.0, 0.1), {"OBJECT": "a"}, seed=1)
     archive.run("ingest", folder, holding)
-    for number in range(40):
-        write_image(
-            folder / f"b{number}.fits", sky_header(2.0, 40.0, 0.1), {"OBJECT": f"b{number}"}, seed=number
-        )
+    for number in range(10):
+        name = f"b{number}"
+        write_image(folder / f"{name}.fits", sky_header(2.0, 40.0, 0.1), {"OBJECT": name}, seed=number)
     (folder / "large.fits").write_bytes((folder / "b0.fits").read_bytes() + bytes(2880 * 300))
-    ended = limited(archive, size, "ingest", folder, holding)
-    lacking = ended.returncode == 0
-    if lacking:
-        assert (holding, size) == ("--strict", 200_000), "rows and headers fit, and no bytes are copied"
-    else:
-        assert ended.returncode == 1, ended.stderr
-        (line,) = ended.stderr.splitlines()
-        assert line.startswith("onedfs: The ")
-        assert line.endswith("cannot be written: File too large.")
+    ended = limited(archive, 400_000, "ingest", folder, holding)
+    assert ended.returncode == 1, ended.stderr
+    assert ended.stderr == "onedfs: The archive's file store cannot be written: File too large.\n"
     accepted = counts(ended.stdout)[0]
     assert accepted == files_held(archive) - 1
     again = archive.run("ingest", folder, holding)
-    assert files_held(archive) == 42
-    assert sum(counts(again)) == (41 - accepted if holding == "--move" else 42)
-    assert [path.name for path in folder.iterdir()] == [] if holding == "--move" else True
+    assert files_held(archive) == 12
+    assert sum(counts(again)) == (11 - accepted if holding == "--move" else 12)
+    assert not (holding == "--move" and list(folder.iterdir()))
     archive.run("index", "rebuild")
     archive.run("check")
+
+
+def test_a_lake_that_takes_no_more_ends_the_load(archive: Archive, rows: Path) -> None:
+    ended = limited(archive, 1_000_000, "load", rows, "--table", "ivoa.obscore")
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "onedfs: The lake cannot be written: File too large."
+    assert "Traceback" not in ended.stderr
+    assert counts(ended.stdout)[0] == rows_held(archive, "ivoa.ObsCore") == 0
+    assert counts(archive.run("load", rows, "--table", "ivoa.obscore"))[0] == 400_000
 
 
 def tmpfs(folder: Path) -> list[str]:
