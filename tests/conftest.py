@@ -1,8 +1,21 @@
-"""How the property tests run: without deadlines, since a busy machine is no bug, and repeatable in CI."""
+"""What all tests share: the engines they run on, and how property tests run.
+
+Those have no deadlines, since a busy machine is no bug, and are repeatable in CI.
+"""
 
 import os
 
+import pytest
 from hypothesis import settings
+
+from tests.support.engines import ENGINES, EngineUnderTest
 
 settings.register_profile("onedfs", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("onedfs")
+
+
+@pytest.fixture(scope="session", params=ENGINES, ids=lambda engine: engine.name)
+def engine(request: pytest.FixtureRequest) -> EngineUnderTest:
+    """Run the test once on every engine."""
+    found: EngineUnderTest = request.param
+    return found

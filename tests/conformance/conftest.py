@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
-from store.duckdb import DuckIndex
+from store.port import Index
 from tests.conformance.judge import answered
 from tests.conformance.row_sets import Rows
 from tests.conformance.world import Row, Worlds, build_states, make_rows
+from tests.support.engines import EngineUnderTest
 
 
 @pytest.fixture(scope="session")
@@ -19,21 +20,21 @@ def rows() -> dict[str, list[Row]]:
 
 @pytest.fixture(scope="session")
 def indexes(
-    rows: dict[str, list[Row]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mapping[str, DuckIndex]]:
-    """All rows in a generation, all in a delta, and in both after replacements and deletions."""
-    states = build_states(tmp_path_factory.mktemp("states"), rows)
+    engine: EngineUnderTest, rows: dict[str, list[Row]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Index]]:
+    """All rows there when the index was built, all come since, and both after replacements and deletions."""
+    states = build_states(engine, tmp_path_factory.mktemp("states"), rows)
     yield {name: state.index for name, state in states.items()}
     for state in states.values():
-        state.close()
+        state.engine.close()
 
 
 @pytest.fixture(scope="session")
-def worlds(rows: Mapping[str, Sequence[Row]], indexes: Mapping[str, DuckIndex]) -> Worlds:
+def worlds(rows: Mapping[str, Sequence[Row]], indexes: Mapping[str, Index]) -> Worlds:
     return Worlds(rows, indexes)
 
 
 @pytest.fixture(scope="session")
-def ask(indexes: Mapping[str, DuckIndex]) -> Callable[[str], Rows]:
-    """Answer a query from a generation and a delta with a past."""
+def ask(indexes: Mapping[str, Index]) -> Callable[[str], Rows]:
+    """Answer a query from an index with a past."""
     return lambda text: answered(indexes["mixed"], text)

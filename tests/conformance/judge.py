@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from store.duckdb import DuckIndex
-from store.port import QueryRejected
+from store.port import Index, QueryRejected
 from tests.conformance.queries import Query
 from tests.conformance.row_sets import Rows
 from tests.conformance.sky_oracle import InDoubtError
@@ -28,7 +27,7 @@ def expected(query: Query) -> Rows | None:
         return None
 
 
-def answered(index: DuckIndex, text: str) -> Rows:
+def answered(index: Index, text: str) -> Rows:
     """Ask an index."""
     with index.snapshot() as snapshot:
         table = snapshot.run(translate(text, snapshot.schemas), timeout=30).table()
@@ -99,7 +98,7 @@ def _may_overflow(text: str) -> bool:
     return ".big" in text or str(2**53)[:-1] in text or re.search(r"\b21474836\d\d\b.*\*", text) is not None
 
 
-def judged(query: Query, indexes: Mapping[str, DuckIndex]) -> str | None:
+def judged(query: Query, indexes: Mapping[str, Index]) -> str | None:
     """Ask every index and compare; None when all is well."""
     rows = expected(query)
     for name, index in indexes.items():

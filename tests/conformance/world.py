@@ -15,10 +15,10 @@ import schemas
 from indexer.checks import Problems
 from indexer.spherical import with_spherical_columns
 from schemas.arrow import arrow_type
-from store.duckdb import DuckIndex, Follower
 from store.lake import Lake
-from store.port import Site
+from store.port import Index
 from tests.conformance import sky_oracle
+from tests.support.engines import EngineUnderTest
 
 SCHEMA = """
 schema: lab
@@ -248,12 +248,11 @@ def as_arrow(table: schemas.Table, rows: list[Row]) -> pa.Table:
 
 
 class State:
-    """A lake and an index over it."""
+    """A lake and an engine over it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, engine: EngineUnderTest, folder: Path) -> None:
         self.lake = Lake(folder / "lake", declared())
-        self._folder = folder / "index"
-        self._index: DuckIndex | None = None
+        self.engine = engine.over(self.lake, folder / "index")
 
     def put(self, name: str, rows: list[Row], *, known: bool = False) -> None:
         table = self.lake.schemas().table(name)
@@ -266,46 +265,35 @@ class State:
             writer.delete(name, as_arrow(self.lake.schemas().table(name), rows))
             writer.commit()
 
-    def fold(self) -> None:
-        follower = Follower(self.lake, self._folder)
-        try:
-            follower.rebuild()
-        finally:
-            follower.close()
-
     @property
-    def index(self) -> DuckIndex:
-        if self._index is None:
-            self._index = DuckIndex(self.lake, self._folder, Site("onedfs.example", "http://x"), poll=None)
-        return self._index
-
-    def close(self) -> None:
-        if self._index is not None:
-            self._index.close()
+    def index(self) -> Index:
+        """The index at the lake's newest version."""
+        self.engine.refresh()
+        return self.engine.index
 
 
 class Worlds:
     """The rows, and the indexes of all states; a failing property shows no more of it than its name."""
 
-    def __init__(self, rows: Mapping[str, Sequence[Row]], indexes: Mapping[str, DuckIndex]) -> None:
+    def __init__(self, rows: Mapping[str, Sequence[Row]], indexes: Mapping[str, Index]) -> None:
         self.rows = rows
         self.indexes = indexes
 
 
-def build_states(folder: Path, rows: dict[str, list[Row]]) -> dict[str, State]:
-    """Bring the same rows into the generation, into the delta, and into both with a past."""
-    states = {name: State(folder / name) for name in ("generation", "delta", "mixed")}
-    states["delta"].fold()
+def build_states(engine: EngineUnderTest, folder: Path, rows: dict[str, list[Row]]) -> dict[str, State]:
+    """Bring the same rows into an index as it is built, after that, and both ways with a past."""
+    states = {name: State(engine, folder / name) for name in ("built", "followed", "mixed")}
+    states["followed"].engine.rebuild()
     for name, listed in rows.items():
-        states["generation"].put(name, listed)
-        states["delta"].put(name, listed)
-    states["generation"].fold()
+        states["built"].put(name, listed)
+        states["followed"].put(name, listed)
+    states["built"].engine.rebuild()
     _live(states["mixed"], rows)
     return states
 
 
 def _live(state: State, rows: dict[str, list[Row]]) -> None:
-    """Append, replace and delete, before and after the generation was written.
+    """Append, replace and delete, before and after the index was built.
 
     Of each table, half of the rows come before it, some of them wrong; others come only to go.
     """
@@ -313,7 +301,7 @@ def _live(state: State, rows: dict[str, list[Row]]) -> None:
         half = len(listed) // 2
         wrong = [_another(row, listed[0]) for row in listed[1:half:2]]
         state.put(name, [*listed[:half:2], *wrong, *_passing(listed)[::2]])
-    state.fold()
+    state.engine.rebuild()
     for name, listed in rows.items():
         half = len(listed) // 2
         passing, late = _passing(listed), listed[half + 1 :: 2]

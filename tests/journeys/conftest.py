@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.engines import EngineUnderTest
 from tests.support.holdings import Holdings, write_holdings
 from tests.support.processes import Archive, Server
 
@@ -18,9 +19,11 @@ def small_holdings(tmp_path_factory: pytest.TempPathFactory) -> Holdings:
 
 
 @pytest.fixture(scope="session")
-def ingested(small_holdings: Holdings, tmp_path_factory: pytest.TempPathFactory) -> Archive:
+def ingested(
+    engine: EngineUnderTest, small_holdings: Holdings, tmp_path_factory: pytest.TempPathFactory
+) -> Archive:
     """An archive with the small holdings; for tests that only read."""
-    archive = Archive(tmp_path_factory.mktemp("archive") / "data")
+    archive = Archive(tmp_path_factory.mktemp("archive") / "data", engine.settings)
     archive.run("ingest", small_holdings.folder)
     return archive
 
@@ -34,8 +37,8 @@ def server(ingested: Archive) -> Iterator[Server]:
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
+def archive(engine: EngineUnderTest, tmp_path: Path) -> Iterator[Archive]:
     """Give a test an empty archive of its own; nothing may run on it at the end."""
-    own = Archive(tmp_path / "data")
+    own = Archive(tmp_path / "data", engine.settings)
     yield own
     own.wait_quiet()

@@ -15,7 +15,7 @@ from sky.footprints import Footprints
 from sky.healpix import cells
 from store.duckdb import DuckIndex, Follower
 from store.lake import Lake
-from store.port import Site
+from tests.support.engines import SITE, DuckEngine
 from vo.adql import translate
 
 SCHEMA = """
@@ -53,8 +53,6 @@ tables:
       - {name: b, kind: text, required: true}
       - {name: v, kind: double}
 """
-
-SITE = Site("onedfs.example", "http://127.0.0.1:8000")
 
 
 @pytest.fixture(scope="session")
@@ -213,11 +211,7 @@ class World:
 
     def fold(self) -> int:
         """Write a generation of the present version."""
-        follower = Follower(self.lake, self.index_folder)
-        try:
-            return follower.rebuild()
-        finally:
-            follower.close()
+        return DuckEngine(self.lake, self.index_folder).rebuild()
 
     def index(self, **options: Any) -> DuckIndex:
         index = DuckIndex(self.lake, self.index_folder, SITE, **({"poll": None} | options))

@@ -1,0 +1,80 @@
+"""The engines under test: each is one entry here, and every test that asks an index runs on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from store.duckdb import DuckIndex, Follower
+from store.lake import Lake
+from store.port import Index, Site
+
+SITE = Site("onedfs.example", "http://127.0.0.1:8000")
+
+
+class Engine(Protocol):
+    """An engine over one lake, with what keeps it up to date under the test's control."""
+
+    @property
+    def index(self) -> Index:
+        """The index; opened when it is first asked for."""
+        ...
+
+    def rebuild(self) -> int:
+        """Build the index anew from a snapshot of the lake's newest version; return that version."""
+        ...
+
+    def refresh(self) -> None:
+        """Apply what came into the lake since, and show it."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...
+
+
+class DuckEngine:
+    """Generations in a folder, and one index over them that looks for changes only when told to."""
+
+    def __init__(self, lake: Lake, folder: Path) -> None:
+        self._lake = lake
+        self._folder = folder
+        self._index: DuckIndex | None = None
+
+    @property
+    def index(self) -> DuckIndex:
+        if self._index is None:
+            self._index = DuckIndex(self._lake, self._folder, SITE, poll=None)
+        return self._index
+
+    def rebuild(self) -> int:
+        follower = Follower(self._lake, self._folder)
+        try:
+            return follower.rebuild()
+        finally:
+            follower.close()
+
+    def refresh(self) -> None:
+        self.index.refresh()
+
+    def close(self) -> None:
+        if self._index is not None:
+            self._index.close()
+
+
+@dataclass(frozen=True)
+class EngineUnderTest:
+    """How tests open an engine over a lake, and the settings with which commands and servers use it.
+
+    ``over`` takes the lake and a folder of the engine's own.
+    """
+
+    name: str
+    over: Callable[[Lake, Path], Engine]
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+ENGINES = (EngineUnderTest("duckdb", DuckEngine),)
+"""All engines."""
