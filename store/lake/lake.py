@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from schemas import Schemas, Table
+from schemas import Table
 from schemas.arrow import lake_schema
 from store.lake.errors import FeedIncomplete, LakeError, VersionGone, told_as_lake_errors
 from store.lake.feed import Change, Step, net_change
-from store.lake.keys import KnownRows
+from store.lake.holdings import DECLARATIONS, Holdings
 from store.lake.lease import hold_lease, is_shared, share
-from store.lake.ledger import Entry, Ledger, Pin
+from store.lake.ledger import Pin
 from store.lake.repair import repair
-from store.lake.tables import LakeTable
-from store.lake.writer import DECLARATIONS, Writer
+from store.lake.writer import Writer
 
 LEASE = "_lease"
 """Name of the lock file in the lake."""
@@ -35,47 +30,13 @@ BATCH_ROWS = 65_536
 """Rows of one streamed batch at most."""
 
 
-class Lake:
+class Lake(Holdings):
     """All tables of the archive, at any version.
 
     A version is the ledger's Delta version; 0 is the empty lake, also when nothing is on disk yet. Reading
     needs no lease and writes nothing. Objects may be shared by threads; processes are spawned, never forked,
     because ``deltalake`` panics after a fork.
     """
-
-    def __init__(self, root: str | Path, declared: Schemas) -> None:
-        self.root = _local(root)
-        self.declared = declared
-        self.ledger = Ledger(self.root)
-        self.known = KnownRows()
-        self._tables: dict[str, LakeTable] = {}
-        # A follower looks at two versions in turn.
-        self._declarations = lru_cache(maxsize=4)(self._read_declarations)
-
-    def version(self) -> int:
-        """Return the newest version; cheap enough to be polled several times per second."""
-        return self.ledger.version()
-
-    def entry(self, version: int | None = None) -> Entry:
-        """Return the ledger's entry of a version (the newest by default).
-
-        Raises
-        ------
-        VersionGone
-            When there is no such version.
-        """
-        with told_as_lake_errors("reading the ledger"):
-            return self.ledger.newest() if version is None else self.ledger.entry(version)
-
-    def schemas(self, version: int | None = None) -> Schemas:
-        """Return what is declared at a version: our own tables and the published catalogues."""
-        return self.declared.with_tables(self.published(version).values())
-
-    def published(self, version: int | None = None) -> Mapping[str, Table]:
-        """Return the published catalogues of a version by lower-case name."""
-        pin = self.entry(version).tables.get(DECLARATIONS.name)
-        with told_as_lake_errors("reading the declarations of published tables"):
-            return self._declarations(pin)
 
     def dataset(self, table: str, version: int | None = None) -> ds.Dataset:
         """Return a table at a version as an Arrow dataset, with all columns of the lake.
@@ -235,33 +196,3 @@ class Lake:
     def is_loading(self) -> bool:
         """Whether a process is within ``loading``."""
         return is_shared(self.root / LOADING)
-
-    def table_at(self, path: str) -> LakeTable:
-        """Return the Delta table in a folder of the lake."""
-        if path not in self._tables:
-            self._tables[path] = LakeTable(self.root / path)
-        return self._tables[path]
-
-    def forget_table(self, path: str) -> None:
-        """Drop what is remembered of a folder whose table is gone or was never entered."""
-        self._tables.pop(path, None)
-        self.known.forget(path)
-
-    def _read_declarations(self, pin: Pin | None) -> Mapping[str, Table]:
-        if pin is None:
-            return {}
-        rows = self.table_at(pin.path).dataset(pin.version, lake_schema(DECLARATIONS)).to_table()
-        tables = (Table.model_validate(json.loads(text)) for text in rows["declaration"].to_pylist())
-        return {table.name.lower(): table for table in sorted(tables, key=lambda table: table.name)}
-
-
-def _local(root: str | Path) -> Path:
-    """Return the folder of a path or ``file://`` URL."""
-    parts = urlsplit(os.fspath(root))
-    if parts.scheme not in ("", "file"):
-        raise LakeError(f"{root}: only folders and file:// URLs can hold a lake")
-    folder = Path(unquote(parts.path) if parts.scheme else root).absolute()
-    if "%" in str(folder):
-        # deltalake takes it for an escape and looks in another folder.
-        raise LakeError(f"{folder}: a lake's path must not hold a percent sign")
-    return folder

@@ -6,18 +6,15 @@ import re
 import shutil
 import uuid
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from schemas import Table
 from store.lake.errors import LakeError
+from store.lake.holdings import Holdings
 from store.lake.ledger import Entry, Pin, now
 from store.lake.tables import BATCH_NOTE, LEDGER_NOTE, RESTORED
 
-if TYPE_CHECKING:
-    from store.lake.lake import Lake
 
-
-def repair(lake: Lake) -> None:
+def repair(lake: Holdings) -> None:
     """Take back what tables hold beyond the newest ledger entry; for whoever holds the lease.
 
     It may itself be interrupted anywhere: restoring is one commit, and entering it in the ledger another.
@@ -42,7 +39,7 @@ def repair(lake: Lake) -> None:
         lake.ledger.enter(Entry(entry.version + 1, batch, "repair", now(), pins))
 
 
-def new_path(lake: Lake, table: Table, taken: Collection[str]) -> str:
+def new_path(lake: Holdings, table: Table, taken: Collection[str]) -> str:
     """Choose the folder of a new table, none of the ``taken``; one that a dead writer left is used again.
 
     Raises
@@ -67,7 +64,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", name) or "_"
 
 
-def _is_orphan(lake: Lake, path: str) -> bool:
+def _is_orphan(lake: Holdings, path: str) -> bool:
     """Say whether the batch that created a folder was never entered in the ledger."""
     log = lake.table_at(path).log
     try:

@@ -5,37 +5,21 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import Column, Kind, Schemas, Table, UnknownTableError
+from schemas import Schemas, Table, UnknownTableError
 from schemas.arrow import BATCH
 from store.lake.errors import Incompatible, LakeError, told_as_lake_errors
+from store.lake.holdings import DECLARATIONS, Holdings
 from store.lake.keys import matching
 from store.lake.ledger import Entry, Pin, now
 from store.lake.repair import new_path
 from store.lake.room import require_room
 from store.lake.rows import conform, first_of_each, keys_of, last_of_each, without
-
-if TYPE_CHECKING:
-    from store.lake.lake import Lake
-    from store.lake.tables import LakeTable
-
-DECLARATIONS = Table(
-    schema_name="_lake",
-    local_name="declarations",
-    description="Declarations of published tables, as JSON.",
-    key=("name",),
-    public=False,
-    indexed=False,
-    columns=(
-        Column(name="name", kind=Kind.TEXT),
-        Column(name="declaration", kind=Kind.TEXT),
-    ),
-)
-"""Where the lake keeps what it holds beyond our own tables."""
+from store.lake.tables import LakeTable
 
 
 class Writer:
@@ -45,7 +29,7 @@ class Writer:
     before, None for a new one; writing to a replayed batch does nothing.
     """
 
-    def __init__(self, lake: Lake, kind: str, batch: str | None, replayed: int | None) -> None:
+    def __init__(self, lake: Holdings, kind: str, batch: str | None, replayed: int | None) -> None:
         base = lake.ledger.newest()
         self.version = base.version
         self.batch = batch or uuid.uuid4().hex
