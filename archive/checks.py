@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from store.lake import Lake
 _FILES = "archive.files"
 _COLUMNS = ("dp_id", "holding", "location", "size", "mtime", "checksum", "withdrawn")
 _CHUNK = 1 << 20
+CONTENT = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}")
+"""Where content stands in the file store: by its SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,10 @@ class Trouble:
 
 @dataclass(slots=True)
 class Checked:
-    """How many files were looked at, and what is wrong."""
+    """How many files were looked at, how many in the file store are of replaced revisions, what is wrong."""
 
     checked: int = 0
+    unused: int = 0
     problems: list[Trouble] = field(default_factory=list)
 
 
@@ -46,7 +50,12 @@ def check(settings: Settings, *, checksums: bool = True) -> Checked:
         if row["withdrawn"] is None:
             result.checked += 1
             result.problems.extend(_file_trouble(settings.files_root, row, checksums=checksums))
-    result.problems.extend(_unknown_files(settings.files_root, known))
+    for location in unnamed(settings.files_root, known):
+        if CONTENT.fullmatch(location):
+            result.unused += 1
+        else:
+            path = settings.files_root / location
+            result.problems.append(Trouble(location, "unknown", f"{path} belongs to no row"))
     result.problems.extend(_index_trouble(settings, lake))
     return result
 
@@ -79,15 +88,15 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _unknown_files(root: Path, known: set[str]) -> Iterator[Trouble]:
+def unnamed(root: Path, known: Collection[str]) -> Iterator[str]:
+    """Yield the locations of what is in the file store and not among those known."""
     for folder, folders, names in os.walk(root):
         # What a copy in progress uses begins with a dot or an underscore and is its own.
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
         for name in names:
-            path = Path(folder, name)
-            location = path.relative_to(root).as_posix()
+            location = Path(folder, name).relative_to(root).as_posix()
             if location not in known and not name.startswith((".", "_")):
-                yield Trouble(location, "unknown", f"{path} belongs to no row")
+                yield location
 
 
 def _index_trouble(settings: Settings, lake: Lake) -> Iterator[Trouble]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
-from archive import factory, presence, stores
+from archive import checks, factory, presence, stores
 from archive.settings import Settings
-from store.lake import upkeep
+from store.lake import Lake, upkeep
 
 
 def compact(settings: Settings) -> int:
@@ -26,4 +27,19 @@ def vacuum(settings: Settings, keep_hours: float) -> int:
     shown = [server.version for server in presence.servers(settings.run_root)]
     pinned = [version for version in (*shown, factory.newest_generation(settings)) if version is not None]
     floor = upkeep.floor_for(lake, timedelta(hours=keep_hours), pinned)
-    return upkeep.vacuum(lake, floor) + upkeep.clean_logs(lake, floor)
+    removed = upkeep.vacuum(lake, floor) + upkeep.clean_logs(lake, floor)
+    return removed + _remove_unused(settings, lake, time.time() - keep_hours * 3600)
+
+
+def _remove_unused(settings: Settings, lake: Lake, before: float) -> int:
+    """Remove bytes of replaced revisions that were copied before a time, in seconds since 1970."""
+    removed = 0
+    # Under the lease nobody is between putting a copy in its place and naming it.
+    with lake.writer("vacuum") as writer:
+        named = set(lake.read("archive.files", writer.version, ["location"])["location"].to_pylist())
+        for location in list(checks.unnamed(settings.files_root, named)):
+            path = settings.files_root / location
+            if checks.CONTENT.fullmatch(location) and path.stat().st_mtime < before:
+                path.unlink()
+                removed += 1
+    return removed

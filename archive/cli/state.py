@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from archive.cli.tell import AsJson, counted, fail, printable, say, say_facts, say_json, say_table
+from archive.cli.tell import AsJson, counted, fail, note, printable, say, say_facts, say_json, say_table
 
 
 def register(app: typer.Typer) -> None:
@@ -50,8 +50,16 @@ def check(
 
     found = checks.check(load_settings(), checksums=not quick)
     if as_json:
-        say_json({"checked": found.checked, "problems": [asdict(p) for p in found.problems]})
+        say_json(
+            {
+                "checked": found.checked,
+                "unused": found.unused,
+                "problems": [asdict(p) for p in found.problems],
+            }
+        )
     else:
+        if found.unused:
+            note(f"{counted(found.unused, 'file')} of replaced revisions; onedfs lake vacuum removes them")
         for problem in found.problems:
             say(printable(f"{problem.what}: {problem.message}"))
         say(f"checked {counted(found.checked, 'file')}, {counted(len(found.problems), 'problem')}")

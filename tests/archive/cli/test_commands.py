@@ -266,6 +266,25 @@ def test_every_command_and_option_has_help() -> None:
     assert missing(get_command(app), "onedfs") == []
 
 
+def test_bytes_of_replaced_revisions_stay_until_vacuum(
+    run: Callable[..., Ended], files: Path, tmp_path: Path
+) -> None:
+    run("ingest", files, "--copy", "--workers", 0)
+    changed = files / "image-0.fits"
+    changed.write_bytes(changed.read_bytes().replace(b"NGC 0", b"NGC 7"))
+    assert "replaced 1" in run("ingest", files, "--copy", "--workers", 0).last
+    run("index", "rebuild")
+    checked = run("check")
+    assert (checked.code, checked.last) == (0, "checked 2 files, 0 problems")
+    assert checked.err == "1 file of replaced revisions; onedfs lake vacuum removes them\n"
+    run("lake", "vacuum")
+    assert json.loads(run("check", "--json").out)["unused"] == 1
+    run("lake", "vacuum", "--keep-hours", 0)
+    assert json.loads(run("check", "--json").out)["unused"] == 0
+    (tmp_path / "data/files/notes.txt").write_text("mine")
+    assert run("check").code == 1
+
+
 def test_a_data_folder_that_cannot_be_written_is_read(
     run: Callable[..., Ended], files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
