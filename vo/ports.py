@@ -24,7 +24,7 @@ class Ports:
 
     index: Index
     site: Site
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits
     request_id: Callable[[], str] = _no_request
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 

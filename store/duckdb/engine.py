@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from store.duckdb import udf
+from store.duckdb.compiler.literals import text
 from store.duckdb.layout import DATABASE, IN_USE, BadGenerationError, Manifest
 from store.port import QueryError, QueryRejected, QueryTimeout, QueryTooLarge
 
@@ -59,8 +60,7 @@ def open_engine(generation: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
     }
     engine = duckdb.connect(":memory:", config=config)
     try:
-        path = str(generation / DATABASE).replace("'", "''")
-        engine.execute(f"ATTACH '{path}' AS {BASE} (READ_ONLY)")
+        engine.execute(f"ATTACH {text(str(generation / DATABASE))} AS {BASE} (READ_ONLY)")
         udf.register(engine)
         engine.execute("SET GLOBAL enable_external_access = false")
         engine.execute("SET GLOBAL lock_configuration = true")

@@ -85,7 +85,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     index = DuckIndex(lake, root / "index", site, poll=None)
     index.refresh()
     app = FastAPI()
-    ports = Ports(index=index, site=site, limits=Limits(default_rows=20, hard_rows=1000))
+    ports = Ports(index=index, site=site, limits=Limits(default_rows=20, hard_rows=1000, seconds=60))
     for protocol in PROTOCOLS:
         app.include_router(protocol.router(ports))
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))

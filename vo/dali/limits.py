@@ -30,11 +30,11 @@ class RowLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the service grants: rows without and with MAXREC, and seconds."""
+    """What the service grants: rows without and with MAXREC, and seconds for a query from its arrival."""
 
-    default_rows: int = 100_000
-    hard_rows: int = 10_000_000
-    seconds: float = 60.0
+    default_rows: int
+    hard_rows: int
+    seconds: float
 
     def __post_init__(self) -> None:
         if not 0 < self.default_rows <= self.hard_rows:

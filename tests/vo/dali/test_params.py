@@ -42,23 +42,23 @@ def test_what_is_no_finite_number_is_refused(text: str) -> None:
 
 @given(st.integers(0, 10**25))
 def test_maxrec_is_never_lowered_silently(asked: int) -> None:
-    limit = Limits(default_rows=5, hard_rows=1000).rows(str(asked))
+    limit = Limits(default_rows=5, hard_rows=1000, seconds=60).rows(str(asked))
     assert limit.rows == min(asked, 1000)
     assert bool(limit.warnings) == (asked > 1000)
     assert str(limit.rows) in limit.overflow
 
 
 def test_without_maxrec_the_default_holds() -> None:
-    limit = Limits(default_rows=5, hard_rows=1000).rows(None)
+    limit = Limits(default_rows=5, hard_rows=1000, seconds=60).rows(None)
     assert (limit.rows, limit.warnings) == (5, ())
 
 
 @pytest.mark.parametrize("text", ["-1", "1.0", "x", "1e3", "٣", "+1"])
 def test_a_wrong_maxrec_is_refused(text: str) -> None:
     with pytest.raises(UsageFault, match="MAXREC"):
-        Limits().rows(text)
+        Limits(default_rows=5, hard_rows=1000, seconds=60).rows(text)
 
 
 def test_limits_must_fit_each_other() -> None:
     with pytest.raises(ValueError, match="default_rows"):
-        Limits(default_rows=10, hard_rows=5)
+        Limits(default_rows=10, hard_rows=5, seconds=60)
