@@ -7,7 +7,7 @@ a constant region, and no outer join can bring the row back as NULLs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -39,15 +39,8 @@ class Narrowing:
 
 def narrowings(nodes: Iterable[Any]) -> tuple[Narrowing, ...]:
     """Find every narrowing among all nodes of a query (``tree.walk``), sub-queries included."""
-    found: list[Narrowing] = []
-    for node in nodes:
-        if isinstance(node, tree.Select) and node.source is not None:
-            tables = {ref.alias: ref.table for ref in _certain(node.source)}
-            for condition in (*conjuncts(node.where), *_on_conditions(node.source)):
-                narrowing = _narrowing(condition, tables)
-                if narrowing is not None:
-                    found.append(narrowing)
-    return tuple(found)
+    found = (_narrowing(each, tables) for tables, conditions in _filters(nodes) for each in conditions)
+    return tuple(narrowing for narrowing in found if narrowing is not None)
 
 
 def conjuncts(predicate: tree.Predicate | None) -> Iterator[tree.Predicate]:
@@ -59,38 +52,30 @@ def conjuncts(predicate: tree.Predicate | None) -> Iterator[tree.Predicate]:
         yield predicate
 
 
-def _certain(relation: tree.Relation) -> Iterator[tree.TableRef]:
-    """Yield the tables whose rows no outer join replaces by NULLs."""
+def _filters(
+    nodes: Iterable[Any],
+) -> Iterator[tuple[dict[str, schemas.Table], tuple[tree.Predicate, ...]]]:
+    """Yield, for each SELECT, its tables by alias and the conditions that all of its rows fulfil."""
+    for node in nodes:
+        if isinstance(node, tree.Select) and node.source is not None:
+            refs, conditions = _certain(node.source)
+            yield {ref.alias: ref.table for ref in refs}, (*conjuncts(node.where), *conditions)
+
+
+def _certain(relation: tree.Relation) -> tuple[list[tree.TableRef], list[tree.Predicate]]:
+    """Return the tables whose rows no outer join makes NULL, and the conditions that filter the whole."""
     match relation:
         case tree.TableRef():
-            yield relation
+            return [relation], []
         case tree.Join(how="inner" | "cross"):
-            yield from _certain(relation.left)
-            yield from _certain(relation.right)
+            left, right = _certain(relation.left), _certain(relation.right)
+            return left[0] + right[0], [*conjuncts(relation.condition), *left[1], *right[1]]
         case tree.Join(how="left"):
-            yield from _certain(relation.left)
+            return _certain(relation.left)
         case tree.Join(how="right"):
-            yield from _certain(relation.right)
+            return _certain(relation.right)
         case _:
-            return
-
-
-def _on_conditions(relation: tree.Relation) -> Iterator[tree.Predicate]:
-    """Yield the conditions of joins that filter the whole as WHERE would."""
-    match relation:
-        case tree.Join(how="inner"):
-            yield from conjuncts(relation.condition)
-            yield from _on_conditions(relation.left)
-            yield from _on_conditions(relation.right)
-        case tree.Join(how="cross"):
-            yield from _on_conditions(relation.left)
-            yield from _on_conditions(relation.right)
-        case tree.Join(how="left"):
-            yield from _on_conditions(relation.left)
-        case tree.Join(how="right"):
-            yield from _on_conditions(relation.right)
-        case _:
-            return
+            return [], []
 
 
 def _narrowing(condition: tree.Predicate, tables: dict[str, schemas.Table]) -> Narrowing | None:
@@ -218,14 +203,11 @@ ColumnCondition = tuple[str, schemas.Table, str, tuple[str, ...], bool]
 def column_conditions(nodes: Iterable[Any]) -> tuple[ColumnCondition, ...]:
     """Find the conditions, among all nodes, by which rows must have some texts or match a pattern."""
     found: list[ColumnCondition] = []
-    for node in nodes:
-        if isinstance(node, tree.Select) and node.source is not None:
-            tables = {ref.alias: ref.table for ref in _certain(node.source)}
-            for condition in (*conjuncts(node.where), *_on_conditions(node.source)):
-                texts = _texts(condition)
-                if texts is not None and texts[0].alias in tables:
-                    column, values, pattern = texts
-                    found.append((column.alias, tables[column.alias], column.name, values, pattern))
+    for tables, conditions in _filters(nodes):
+        for texts in filter(None, map(_texts, conditions)):
+            column, values, pattern = texts
+            if column.alias in tables:
+                found.append((column.alias, tables[column.alias], column.name, values, pattern))
     return tuple(found)
 
 
@@ -265,16 +247,17 @@ class ConeJoin:
     swaps: bool
 
 
-def cone_joins(nodes: Iterable[Any]) -> tuple[ConeJoin, ...]:
+def cone_joins(nodes: Sequence[Any]) -> tuple[ConeJoin, ...]:
     """Find the conditions, among all nodes, that keep positions of two tables within a constant radius."""
-    found: list[ConeJoin] = []
+    found = [
+        join
+        for tables, conditions in _filters(nodes)
+        for condition in conditions
+        for join in _cone_join(condition, tables, swaps=True)
+    ]
     for node in nodes:
-        if isinstance(node, tree.Select) and node.source is not None:
-            tables = {ref.alias: ref.table for ref in _certain(node.source)}
-            for condition in (*conjuncts(node.where), *_on_conditions(node.source)):
-                found.extend(_cone_join(condition, tables, swaps=True))
-        elif isinstance(node, tree.Join) and isinstance(node.right, tree.TableRef) and node.how == "left":
-            tables = {ref.alias: ref.table for ref in (*_certain(node.left), node.right)}
+        if isinstance(node, tree.Join) and isinstance(node.right, tree.TableRef) and node.how == "left":
+            tables = {ref.alias: ref.table for ref in (*_certain(node.left)[0], node.right)}
             for condition in conjuncts(node.condition):
                 found.extend(
                     join if join.near == node.right.alias else replace(join, near=join.far, far=join.near)

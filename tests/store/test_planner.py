@@ -8,7 +8,7 @@ import schemas
 from query import tree
 from schemas import parse_schema
 from sky.regions import Circle, Point
-from store.planner import Relation, column_conditions, narrowings
+from store.planner import Relation, column_conditions, cone_joins, narrowings
 from vo.adql import translate
 
 DECLARED = schemas.Schemas(
@@ -138,3 +138,32 @@ def test_texts_that_a_column_must_have() -> None:
         "SELECT id FROM s.a WHERE id <> 'x' AND NOT (id = 'y') AND id NOT IN ('z') AND (id = 'p' OR ra = 1)"
     )
     assert column_conditions(tree.walk(translate(opposite, DECLARED))) == ()
+
+
+APART = "DISTANCE(POINT(a.ra, a.dec), POINT(b.ra, b.dec))"
+AROUND = "1 = CONTAINS(POINT(a.ra, a.dec), CIRCLE(b.ra, b.dec, 0.5))"
+
+
+@pytest.mark.parametrize(
+    ("source", "where", "ends", "swaps"),
+    [
+        ("s.a AS a, s.b AS b", f"{APART} < 0.5", ("a", "b"), True),
+        ("s.a AS a, s.b AS b", f"0.5 >= {APART}", ("a", "b"), True),
+        ("s.a AS a, s.b AS b", AROUND, ("a", "b"), True),
+        (f"s.a AS a JOIN s.b AS b ON {AROUND}", "a.other > 1", ("a", "b"), True),
+        (f"s.b AS b LEFT JOIN s.a AS a ON {AROUND}", "b.id = 'x'", ("a", "b"), False),
+        (f"s.a AS a LEFT JOIN s.b AS b ON {AROUND}", "a.id = 'x'", ("b", "a"), False),
+        (f"s.a AS a RIGHT JOIN s.b AS b ON {AROUND}", "b.id = 'x'", None, False),
+        (f"s.a AS a FULL JOIN s.b AS b ON {AROUND}", "b.id = 'x'", None, False),
+        ("s.b AS b LEFT JOIN s.a AS a ON a.id = b.id", AROUND, None, False),
+        ("s.a AS a, s.b AS b", f"{APART} > 0.5", None, False),
+        ("s.a AS a, s.b AS b", f"{APART} < a.other", None, False),
+        ("s.a AS a, s.b AS b", f"NOT ({AROUND})", None, False),
+    ],
+)
+def test_tables_join_where_positions_are_near(
+    source: str, where: str, ends: tuple[str, str] | None, *, swaps: bool
+) -> None:
+    query = translate(f"SELECT b.id FROM {source} WHERE {where}", DECLARED)
+    joins = cone_joins(tuple(tree.walk(query)))
+    assert [(j.near, j.far, j.radius, j.swaps) for j in joins] == ([(*ends, 0.5, swaps)] if ends else [])
