@@ -106,7 +106,7 @@ def test_load_is_visible_when_it_ends(archive: Archive, server: Server, tmp_path
     answer = httpx.get(f"{server.url}/files/L7")
     assert answer.status_code == 404
     assert "http://other.example/7" in answer.text
-    (row,) = tap(server.url, "SELECT access_url FROM ivoa.ObsCore WHERE dp_id = 'L0'")
+    (row,) = tap(server.url, "SELECT dp_id, access_url FROM ivoa.ObsCore WHERE dp_id = 'L0'")
     assert not row["access_url"]
     assert httpx.get(f"{server.url}/files/L0").status_code == 404
     assert count(server, "obs_collection = 'loaded' AND access_url IS NULL")() == 1
