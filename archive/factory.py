@@ -21,7 +21,7 @@ from archive.stores import authority, open_lake, open_tables, require_writable, 
 from store.database import FollowerStore
 from store.duckdb import DuckIndex, Follower, Limits, ask_for_generation, generations, refuse
 from store.lake import Lake
-from store.port import Index, Site
+from store.port import Index, Maintainer, Site
 
 FOLLOWER = "index"
 """Name under which the follower says how far it is."""
@@ -51,6 +51,11 @@ def open_index(settings: Settings, lake: Lake, *, poll: bool = True) -> Index:
     return DuckIndex(lake, settings.index_root, site(settings), limits=limits, poll=pause)
 
 
+def open_maintainer(settings: Settings, lake: Lake) -> Maintainer:
+    """Return what brings the index up to date."""
+    return Follower(lake, settings.index_root)
+
+
 def open_process(settings: Settings) -> Process:
     """Open everything that a serving process needs."""
     lake = open_lake(settings)
@@ -63,7 +68,7 @@ def follow(settings: Settings, stop: Event) -> None:
     os.nice(5)
     beats = Thread(target=_beat, args=(settings, stop), name="heartbeat", daemon=True)
     beats.start()
-    Follower(open_lake(settings), settings.index_root).run_forever(stop, poll=settings.poll_seconds)
+    open_maintainer(settings, open_lake(settings)).run_forever(stop, poll=settings.poll_seconds)
     beats.join()
 
 
@@ -94,7 +99,7 @@ def rebuild_index(settings: Settings) -> int:
     """
     require_writable(settings)
     lake = open_lake(settings)
-    follower = Follower(lake, settings.index_root)
+    follower = open_maintainer(settings, lake)
     try:
         return follower.rebuild()
     except RuntimeError:

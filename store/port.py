@@ -1,7 +1,11 @@
-"""What an index engine offers. DuckDB and Elasticsearch each implement it; callers know only this."""
+"""What an engine offers: an ``Index`` to those who ask, a ``Maintainer`` to those who keep it up to date.
+
+Callers know only this; ``docs/adding-an-engine.md`` says what an engine must keep beyond the signatures.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -11,6 +15,7 @@ import pyarrow as pa
 
 import schemas
 from query import tree
+from schemas.arrow import arrow_schema
 
 
 class QueryError(Exception):
@@ -73,8 +78,6 @@ class Answer:
         batches = list(self.batches)
         if batches:
             return pa.Table.from_batches(batches)
-        from schemas.arrow import arrow_schema  # noqa: PLC0415 - only an empty answer needs it
-
         return arrow_schema(self.columns).empty_table()
 
 
@@ -108,7 +111,7 @@ class Snapshot(Protocol):
         ...
 
     def run(self, query: tree.Query, *, limit: int | None = None, timeout: float | None = None) -> Answer:
-        """Start a query; at most ``limit`` rows, at most ``timeout`` seconds.
+        """Start a query; at most ``limit`` rows, at most ``timeout`` seconds from the call to the last row.
 
         Raises
         ------
@@ -118,7 +121,13 @@ class Snapshot(Protocol):
         ...
 
     def explain(self, query: tree.Query) -> Mapping[str, Any]:
-        """Say how a query would be answered: what the spherical index narrows, what is refined."""
+        """Say how a query would be answered: ``engine``, ``version``, and what narrows and refines it.
+
+        Raises
+        ------
+        QueryError
+            When it cannot be run.
+        """
         ...
 
 
@@ -141,4 +150,30 @@ class Index(Protocol):
 
     def close(self) -> None:
         """Release files and memory."""
+        ...
+
+
+class Maintainer(Protocol):
+    """Brings an index up to date with the lake; of all processes, one at a time does."""
+
+    def step(self) -> int | None:
+        """Do what is due now; return the version of the index that was built, if one was."""
+        ...
+
+    def rebuild(self) -> int:
+        """Build the index anew from a snapshot of the lake's newest version; return that version.
+
+        Raises
+        ------
+        RuntimeError
+            When another process maintains the index.
+        """
+        ...
+
+    def run_forever(self, stop: threading.Event, *, poll: float = 0.5) -> None:
+        """Step every ``poll`` seconds until told to stop; a failure is logged and tried again."""
+        ...
+
+    def close(self) -> None:
+        """Let another process maintain the index."""
         ...

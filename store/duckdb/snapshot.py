@@ -17,12 +17,12 @@ from store.duckdb.compiler import Compiled, compile_query
 from store.duckdb.engine import Watchdog, failure
 from store.duckdb.near import near_joins
 from store.duckdb.selection import Selection, intersection, select, select_texts
-from store.duckdb.served import served_conditions, sought_texts
 from store.duckdb.state import State, TableState
 from store.duckdb.tables import StateTables
 from store.limits import TimeLimit
 from store.planner import column_conditions, narrowings
 from store.port import Answer, Site
+from store.served import served_conditions, sought_texts
 
 BATCH_ROWS = 16_384
 """Rows of one Arrow batch of an answer."""

@@ -19,9 +19,10 @@ from store.duckdb.engine import BASE
 from store.duckdb.layout import ROW, StoredColumn, StoredTable, X, Y, Z, sql_type
 from store.duckdb.near import NO_JOINS, NearJoins
 from store.duckdb.selection import Selection
-from store.duckdb.served import ServedCondition, rights_value, served_value
+from store.duckdb.served import condition_sql, rights_value, served_value
 from store.duckdb.state import State, TableState
 from store.port import QueryRejected, Site
+from store.served import ServedCondition
 
 IntArray = NDArray[np.int64]
 
@@ -106,7 +107,7 @@ class StateTables:
         for source, stored, first, last in parts:
             where = self._conditions(alias, state, t, first, last)
             if where is not None:
-                served = (condition.sql(stored, t) for condition in self.served if condition.alias == alias)
+                served = (condition_sql(each, stored, t) for each in self.served if each.alias == alias)
                 conditions = [*where, *(sql for sql in served if sql)]
                 found.append(Part(source, t, self._values(alias, table, stored, used, t), conditions))
         return found
