@@ -1,6 +1,5 @@
 """The queries that known clients send, letter by letter."""
 
-
 import pytest
 
 import schemas
