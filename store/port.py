@@ -120,8 +120,10 @@ class Snapshot(Protocol):
         """
         ...
 
-    def explain(self, query: tree.Query) -> Mapping[str, Any]:
+    def explain(self, query: tree.Query, *, timeout: float | None = None) -> Mapping[str, Any]:
         """Say how a query would be answered: ``engine``, ``version``, and what narrows and refines it.
+
+        Finding that out takes at most ``timeout`` seconds.
 
         Raises
         ------

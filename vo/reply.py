@@ -62,25 +62,27 @@ class Question:
 
 def answer(
     ports: Ports,
-    ask: Callable[[schemas.Schemas, TimeLimit], Question],
+    ask: Callable[[schemas.Schemas], Question],
     form: Format,
     media_type: str,
+    *,
+    time: TimeLimit | None = None,
 ) -> Reply:
     """Run a query and return its rows in a form, as they come.
 
-    ``ask`` builds the query from the declarations in force at the version that answers; reading it counts to
-    the time that the answer may take.
+    ``ask`` builds the query from the declarations in force at the version that answers. The answer may take
+    what the service grants from now on, or what is left of ``time``.
 
     Raises
     ------
     Fault
         When the query cannot be built or fails before its first rows.
     """
-    time = TimeLimit(ports.limits.seconds)
+    time = time or TimeLimit(ports.limits.seconds)
     with ExitStack() as resources:
         try:
             snapshot = resources.enter_context(ports.index.snapshot())
-            question = ask(snapshot.schemas, time)
+            question = ask(snapshot.schemas)
             limit = question.limit
             if limit is None or limit.rows == 0:
                 found = Answer(snapshot.version, question.query.columns, iter(()))

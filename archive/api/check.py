@@ -7,16 +7,27 @@ from typing import Any
 from archive.problems import Detail
 from archive.process import Process
 from query import tree
+from store.limits import TimeLimit
 from vo import adql
 from vo.adql.printer import to_adql
 
 
 def check(process: Process, text: str) -> dict[str, Any]:
-    """Parse and resolve a query; say what is wrong with it, or how it would be answered."""
+    """Parse and resolve a query; say what is wrong with it, or how it would be answered.
+
+    Raises
+    ------
+    QueryError
+        When that takes longer than a query may.
+    """
+    time = TimeLimit(process.settings.query_seconds)
     with process.index.snapshot() as snapshot:
         public = snapshot.schemas.public
-        errors = adql.check(text, public)
-        plan = None if errors else dict(snapshot.explain(adql.translate(text, public)))
+        errors = adql.check(text, public, time=time)
+        plan = None
+        if not errors:
+            query = adql.translate(text, public, time=time)
+            plan = dict(snapshot.explain(query, timeout=time.left))
     details = [
         Detail(e.code, e.message, None, tuple(e.suggestions), e.line, e.column).document() for e in errors
     ]

@@ -62,9 +62,9 @@ class DuckSnapshot:
         rows = _Rows(cursor, release, compiled, tables.registered, allowed.left)
         return Answer(self.version, compiled.columns, rows, notes(query))
 
-    def explain(self, query: tree.Query) -> Mapping[str, Any]:
+    def explain(self, query: tree.Query, *, timeout: float | None = None) -> Mapping[str, Any]:
         """Say what the indexes narrow, what is refined, and the SQL that is run."""
-        tables, compiled = self._compile(query, None, TimeLimit())
+        tables, compiled = self._compile(query, None, TimeLimit(timeout))
         found = [dict(how) for selection in tables.selections.values() for how in selection.how]
         return {
             "engine": "duckdb",

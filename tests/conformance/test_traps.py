@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from store.port import Index, QueryError, QueryTooLarge
+from store.port import Index, QueryError, QueryTimeout, QueryTooLarge
 from tests.conformance.judge import answered
 from tests.conformance.row_sets import Rows
 from tests.conformance.world import Row
@@ -228,3 +228,13 @@ def test_what_would_take_too_long_to_check_is_refused(indexes: Mapping[str, Inde
 def test_what_the_engine_knows_is_not_adql(indexes: Mapping[str, Index], text: str) -> None:
     with indexes["mixed"].snapshot() as snapshot, pytest.raises(AdqlError):
         translate(text, snapshot.schemas)
+
+
+def test_explaining_a_query_ends_when_the_time_is_up(indexes: Mapping[str, Index]) -> None:
+    where = " AND ".join(f"1 = INTERSECTS(footprint, CIRCLE({i % 360}, 0, 80))" for i in range(2000))
+    with indexes["mixed"].snapshot() as snapshot:
+        query = translate(f"SELECT id FROM lab.obs WHERE {where}", snapshot.schemas)
+        with pytest.raises(QueryTimeout):
+            snapshot.explain(query, timeout=0.1)
+        with pytest.raises(QueryTimeout):
+            snapshot.run(query, timeout=0.1)

@@ -158,7 +158,8 @@ class ListIndex:
         finally:
             self.running -= 1
 
-    def explain(self, query: tree.Query) -> dict[str, Any]:
+    def explain(self, query: tree.Query, *, timeout: float | None = None) -> dict[str, Any]:
+        del timeout
         return {"query": query}
 
     def status(self) -> IndexStatus:

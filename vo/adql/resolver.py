@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 from typing_extensions import override
@@ -20,7 +20,10 @@ from vo.adql.scope import Field, Scope
 from vo.adql.shapes import is_shape, named_kind
 
 MOST_COLUMNS = 5_000
-"""Columns that an answer may have, and values that one may be grouped or ordered by."""
+"""Columns that an answer may have."""
+
+MOST_KEYS = 500
+"""Values by which an answer may be grouped, or ordered."""
 
 MOST_SELECTS = 250
 """Times that SELECT may stand in a query; the embedded engine nests the plans of those in conditions."""
@@ -101,6 +104,8 @@ class _QueryResolver(RelationResolver):
 
     def _select(self, node: syntax.SelectNode) -> tree.Select:
         failures = self.failures
+        self._check_keys(node.group_by)
+        self._check_keys(node.order_by)
         relation = self.enter_from(node.source)
         where = self._condition("WHERE", node.where)
         keys = self._listed("GROUP BY", self._group_key, node.group_by)
@@ -128,6 +133,11 @@ class _QueryResolver(RelationResolver):
         if node.distinct:
             self._check_distinct(node, select)
         return select
+
+    def _check_keys(self, keys: Sequence[syntax.Value | syntax.SortKey]) -> None:
+        if len(keys) > MOST_KEYS:
+            message = f"an answer is grouped or ordered by at most {MOST_KEYS} values"
+            self.end("unsupported", keys[MOST_KEYS].at, message)
 
     def _condition(self, clause: str, node: syntax.Condition | None) -> tree.Predicate | None:
         self.level.clause = clause
@@ -234,6 +244,7 @@ class _QueryResolver(RelationResolver):
                 self.fail("type", node.order_by[0].at, message)
 
     def _set_operation(self, node: syntax.SetNode, parent: Scope | None) -> tree.SetOperation:
+        self._check_keys(node.order_by)
         left, right = self.each(lambda side: self.query(side, parent), (node.left, node.right))
         if len(left.columns) != len(right.columns):
             counts = f"{len(left.columns)} and {len(right.columns)}"

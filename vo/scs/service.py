@@ -8,7 +8,6 @@ import schemas
 from query import build, tree
 from schemas import Column, Kind, Schemas, Table, UnknownTableError
 from sky.regions import Circle
-from store.limits import TimeLimit
 from vo.dali import Fault, NotFoundFault, Parameters, RowLimit, UsageFault
 from vo.formats.registry import choose
 from vo.ports import Ports
@@ -49,7 +48,7 @@ class ConeService:
         return answer(self._ports, ask, form, media_type)
 
     def _question(
-        self, name: str, params: Parameters, limit: RowLimit, declared: schemas.Schemas, _: TimeLimit
+        self, name: str, params: Parameters, limit: RowLimit, declared: schemas.Schemas
     ) -> Question:
         table = find(declared, name)
         cone = _cone(params)

@@ -44,13 +44,15 @@ class TapService:
         Fault
             When the request is wrong, or the query fails before its first rows.
         """
+        time = TimeLimit(self._ports.limits.seconds)
         check_request(params)
         form, media_type = choose(params.choice(("RESPONSEFORMAT", "FORMAT")))
         limit = self._ports.limits.rows(params.one("MAXREC"))
         text = params.required("QUERY")
-        return answer(self._ports, partial(self._question, text, limit), form, media_type)
+        ask = partial(self._question, text, limit, time)
+        return answer(self._ports, ask, form, media_type, time=time)
 
-    def _question(self, text: str, limit: RowLimit, declared: schemas.Schemas, time: TimeLimit) -> Question:
+    def _question(self, text: str, limit: RowLimit, time: TimeLimit, declared: schemas.Schemas) -> Question:
         try:
             # Tables that are not public do not exist for those who ask.
             query = self._translate(text, declared.public, time=time)

@@ -18,7 +18,7 @@ from vo.adql.conditions import MOST_CONDITIONS
 from vo.adql.errors import Source
 from vo.adql.parser import parse
 from vo.adql.resolution import MOST_ERRORS
-from vo.adql.resolver import MOST_SELECTS, resolve
+from vo.adql.resolver import MOST_KEYS, MOST_SELECTS, resolve
 
 LONG = f"SELECT id FROM lab.things WHERE n IN ({', '.join(map(str, range(5000)))})"
 
@@ -93,6 +93,20 @@ def test_selects_are_counted(declared: schemas.Schemas) -> None:
     text = "SELECT id FROM lab.things WHERE "
     assert check(text + " AND ".join([inner] * (MOST_SELECTS - 1)), declared) == []
     assert "at most 250 times SELECT" in refused(text + " AND ".join([inner] * MOST_SELECTS), declared)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT COUNT(*) AS n FROM lab.things GROUP BY {}",
+        "SELECT n FROM lab.things ORDER BY {}",
+        "SELECT n FROM lab.things UNION SELECT n FROM lab.notes ORDER BY {}",
+    ],
+)
+def test_keys_are_counted(declared: schemas.Schemas, text: str) -> None:
+    assert check(text.format(", ".join(["n"] * MOST_KEYS)), declared) == []
+    message = refused(text.format(", ".join(["n"] * (MOST_KEYS + 1))), declared)
+    assert "at most 500 values" in message
 
 
 def test_the_error_of_a_bound_is_told_alone(declared: schemas.Schemas) -> None:
