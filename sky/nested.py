@@ -36,9 +36,8 @@ def centres(numbers: IntArray, order: int | IntArray) -> tuple[FloatArray, Float
     belt = np.where(near_pole, 0.0, (2 * size - ring) * 2.0 / (3.0 * size))
     from_pole = np.pi / 2.0 - 2.0 * np.arcsin(np.sqrt(cap / 2.0))
     lat = np.where(near_pole, np.copysign(from_pole, 2 * size - ring), np.arcsin(belt))
-    shift = np.where(near_pole, 0, (ring - size) & 1)
     # Half steps around the ring, of which it has eight times ``to_pole``.
-    steps = _COLUMN[face] * to_pole + x - y + 1 + shift - (shift + 1)
+    steps = _COLUMN[face] * to_pole + x - y
     lon = (steps / to_pole * (np.pi / 4.0)) % (2.0 * np.pi)
     return lon, lat
 

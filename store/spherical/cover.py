@@ -82,7 +82,7 @@ class CoverIndex:
     def _level_hits(self, level: int, ranges: IntArray) -> IntArray:
         start, end = int(self.starts[level]), int(self.starts[level + 1])
         lo = self.lo[start:end]
-        longest = np.int64(4) ** level if level < LEVELS - 1 else np.int64(2) ** 62
+        longest = np.int64(4) ** level
         first = np.searchsorted(lo, ranges[:, 0] - longest, side="right")
         last = np.searchsorted(lo, ranges[:, 1], side="left")
         # Slices of neighbouring ranges may overlap; each entry is looked at once.

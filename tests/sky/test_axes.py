@@ -35,6 +35,9 @@ def spectrum(kind: str, unit: str, start: float, step: float, **more: Any) -> di
         (spectrum("VRAD", "km/s", 0.0, 1.0, RESTFRQ=LIGHT), 1 / (1 + 500 / LIGHT), 1 / (1 - 99500 / LIGHT)),
         (spectrum("VOPT", "m/s", 0.0, 1.0, RESTWAV=2.0), 2.0 * (1 - 0.5 / LIGHT), 2.0 * (1 + 99.5 / LIGHT)),
         (spectrum("ZOPT", "", 0.0, 0.01, RESTWAV=1e-6), 0.995e-6, 1.995e-6),
+        # At six tenths of the speed of light, wavelengths double.
+        (spectrum("BETA", "", -0.594, 0.012, RESTWAV=1e-6), 0.5e-6, 2e-6),
+        (spectrum("VELO", "m/s", -0.594 * LIGHT, 0.012 * LIGHT, RESTWAV=1e-6), 0.5e-6, 2e-6),
         (spectrum("LAMBDA", "Angstrom", 3.0, 0.001, **{"DC-FLAG": 1}), 10**-7.0005, 10**-6.9005),
     ],
 )  # fmt: skip
@@ -73,6 +76,7 @@ def test_logarithmic_axes_grow_by_ratio() -> None:
         (spectrum("WAVE", "furlong", 1.0, 1.0), "furlong"),
         (spectrum("WAVE", "kg", 1.0, 1.0), "kg"),
         (spectrum("LAMBDA", "", 1.0, 1.0), "no unit"),
+        (spectrum("WAVE", "", 0.05, 0.01), "no unit"),
         (spectrum("WAVE", "Angstrom", -300.0, 1.0), "no sense"),
         (spectrum("FREQ", "Hz", 0.0, 1.0), "no sense"),
         (spectrum("WAVE", "m", float("nan"), 1.0), "CRVAL1"),

@@ -162,7 +162,7 @@ def test_circles_and_polygons_relate_by_the_polygons_points(
         if abs(radius - farthest) <= 2.0 * BAND:
             continue
         circle = Circle(*spot, radius)
-        assert meet(circle, polygon) == (inside or radius > nearest)
+        assert meet(circle, polygon) == meet(polygon, circle) == (inside or radius > nearest)
         assert cover(polygon, circle) == (inside and radius < nearest)
         if abs(radius - farthest) > 0.01 * farthest:
             assert cover(circle, polygon) == (radius > farthest)

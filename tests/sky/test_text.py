@@ -64,6 +64,10 @@ def test_dali_reads_back_the_same(region: Region) -> None:
         ("CIRCLE ICRS 60 120 30 unit arcmin", Circle(1.0, 2.0, 0.5)),
         ("CIRCLE fillfactor 0.5 ICRS 1 2 0.5 Error 0.1", Circle(1.0, 2.0, 0.5)),
         ("UNION ICRS (CIRCLE 1 2 0.5 CIRCLE 5 6 1)", Union((Circle(1.0, 2.0, 0.5), Circle(5.0, 6.0, 1.0)))),
+        (
+            "UNION (CIRCLE 1 2 0.5 Error 0.1 CIRCLE 5 6 1)",
+            Union((Circle(1.0, 2.0, 0.5), Circle(5.0, 6.0, 1.0))),
+        ),
         ("UNION (CIRCLE ICRS 1 2 0.5 UNION (POSITION 5 6))", Union((Circle(1.0, 2.0, 0.5), Point(5.0, 6.0)))),
         ("UNION ICRS ( CIRCLE 1 2 0.5 )", Circle(1.0, 2.0, 0.5)),
         ("RANGE 350 10 -Inf 5", Range(350.0, 10.0, -math.inf, 5.0)),
