@@ -27,6 +27,25 @@ def test_distortions_that_are_not_understood_give_no_footprint(code: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("unit", "per_degree"),
+    [("arcsec", 3600.0), ("arcmin", 60.0), ("mas", 3.6e6), ("rad", 0.017453292519943295)],
+)
+def test_places_are_judged_in_degrees_whatever_their_unit(unit: str, per_degree: float) -> None:
+    scaled = {
+        "CUNIT1": unit,
+        "CUNIT2": unit,
+        "CTYPE1": "RA---TAN",
+        "CTYPE2": "DEC--TAN",
+        "CRVAL2": -30.0 * per_degree,
+        "CDELT1": -0.001 * per_degree,
+        "CDELT2": 0.001 * per_degree,
+    }
+    assert celestial_footprint([{**TAN, **scaled, "CRVAL1": 700.0 * per_degree}])
+    with pytest.raises(RegionError, match="no place on the sky"):
+        celestial_footprint([{**TAN, **scaled, "CRVAL1": 740.0 * per_degree}])
+
+
+@pytest.mark.parametrize(
     ("kind", "unit", "value", "step", "metres"),
     [
         ("WAVE", "ANGSTROM", 5000.5, 1.0, 5e-7),

@@ -284,3 +284,28 @@ def test_rows_of_a_generation_alone_and_of_a_delta_alone_are_found(world: Any, f
     ):
         found = ask(index, f"SELECT COUNT(*) AS n FROM sky.obs WHERE {condition}")
         assert found == [(count,)], condition
+
+
+def test_a_footprint_that_is_not_folded_yet_ends_at_its_rim(world: Any) -> None:
+    """Cells that it fills only in part decide nothing."""
+    world.put("sky.obs", obs(0, 1, ra=200.0, footprint="CIRCLE ICRS 200 20 1"))
+    world.fold()
+    index = world.index()
+    world.put("sky.obs", obs(1, 1))
+    index.refresh()
+    for beyond, count in ((-0.003, 1), (0.003, 0)):
+        for ra, dec in ((10.0, 21.0 + beyond), (10.0, 19.0 - beyond)):
+            for condition in (
+                f"CONTAINS(POINT({ra}, {dec}), footprint) = 1",
+                f"INTERSECTS(footprint, CIRCLE({ra}, {dec}, 0.001)) = 1",
+            ):
+                assert ask(index, f"SELECT COUNT(*) AS n FROM sky.obs WHERE {condition}") == [(count,)]
+
+
+def test_a_cone_finds_rows_of_a_table_of_which_nothing_is_folded(world: Any) -> None:
+    world.fold()
+    index = world.index()
+    world.put("sky.obs", [*obs(0, 1), *obs(1, 1, ra=12.0)])
+    index.refresh()
+    cone = "SELECT id FROM sky.obs WHERE CONTAINS(POINT(ra, dec), CIRCLE(10, 20, 0.5)) = 1"
+    assert ask(index, cone) == [("ID.000000",)]
