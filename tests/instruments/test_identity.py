@@ -49,7 +49,6 @@ def test_a_frame_from_the_telescope_is_raw_before_it_has_an_arcfile(make: Make) 
         {"IRAF-TLM": "04:27:54 (04/07/2005)"},
         {"SIMPLE": (True, "Written by IDL:  Fri Sep 14 10:37:42 2001")},
         {"BITPIX": 8},
-        {"BITPIX": -64},
         {"FLATCOR": "Sep 14 flat"},
         {"IMCMB001": "a.fits"},
     ],
