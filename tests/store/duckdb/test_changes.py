@@ -302,10 +302,13 @@ def test_a_footprint_that_is_not_folded_yet_ends_at_its_rim(world: Any) -> None:
                 assert ask(index, f"SELECT COUNT(*) AS n FROM sky.obs WHERE {condition}") == [(count,)]
 
 
-def test_a_cone_finds_rows_of_a_table_of_which_nothing_is_folded(world: Any) -> None:
+def test_a_cone_finds_rows_of_a_table_that_no_generation_knows(world: Any) -> None:
     world.fold()
     index = world.index()
-    world.put("sky.obs", [*obs(0, 1), *obs(1, 1, ra=12.0)])
+    with world.lake.writer("publish") as writer:
+        writer.declare(world.table("sky.obs").model_copy(update={"local_name": "late"}))
+        writer.commit()
+    world.put("sky.late", [*obs(0, 1), *obs(1, 1, ra=12.0)])
     index.refresh()
-    cone = "SELECT id FROM sky.obs WHERE CONTAINS(POINT(ra, dec), CIRCLE(10, 20, 0.5)) = 1"
+    cone = "SELECT id FROM sky.late WHERE CONTAINS(POINT(ra, dec), CIRCLE(10, 20, 0.5)) = 1"
     assert ask(index, cone) == [("ID.000000",)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -15,7 +16,7 @@ from store import limits
 from store.duckdb.engine import Watchdog
 from store.duckdb.selection import select
 from store.duckdb.snapshot import open_reader
-from store.limits import TimeLimit
+from store.limits import FIRST_CHUNK, BoolArray, IntArray, TimeLimit
 from store.planner import narrowings
 from store.port import QueryTimeout
 from tests.support.processes import wait_until
@@ -129,3 +130,24 @@ def test_answers_stream_with_and_without_the_short_way() -> None:
     assert short.equals(long)
     assert short.num_rows == 50_000
     assert short.column("o1")[7].as_py() == "é7"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sizes"),
+    [(0.0, [FIRST_CHUNK, 4 * FIRST_CHUNK]), (10.0, [FIRST_CHUNK, FIRST_CHUNK // 2, FIRST_CHUNK // 4])],
+)
+def test_chunks_grow_while_they_are_quick_and_shrink_when_they_are_not(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, sizes: list[int]
+) -> None:
+    moment = 1000.0
+    found: list[int] = []
+
+    def test(rows: IntArray) -> BoolArray:
+        nonlocal moment
+        moment += seconds
+        found.append(len(rows))
+        return rows >= 0
+
+    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: moment))
+    assert TimeLimit(1e6).tested(test, np.arange(sum(sizes))).all()
+    assert found == sizes
