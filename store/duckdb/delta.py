@@ -175,7 +175,7 @@ def _grown(table: TableState, rows: pa.Table, first: int) -> RowIndex:
         new = PositionIndex.build(cells.astype(np.int64), ra, dec, first)
         positions = new if positions is None else positions.with_more(new)
     if table.stored.region:
-        more = CoverIndex.from_lists(rows[INNER], rows[BORDER], first)
+        more = CoverIndex.from_lists(rows[INNER], rows[BORDER], first_row=first)
         cover = more if cover is None else cover.with_more(more)
         parsed = ShapeStore.of(Footprints.from_text(rows[table.stored.region]))
         shapes = parsed if shapes is None else joined([shapes, parsed])

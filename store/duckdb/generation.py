@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -124,10 +124,7 @@ def _write_table(
         f"SELECT {', '.join([_SEQUENCE, *([HEALPIX] if table.position else [])])} "
         f"FROM {stored.stored_as} ORDER BY {ROW}"
     ).fetchnumpy()
-    cells = placed.get(HEALPIX, np.empty(0, np.int64))
-    if (np.diff(cells) < 0).any():
-        raise RuntimeError(f"the rows of {table.name} were not kept in the order of their cells")
-    watched.write(draft / stored.stored_as, placed[_SEQUENCE], cells)
+    watched.write(draft / stored.stored_as, placed)
     database.execute(f"ALTER TABLE {stored.stored_as} DROP COLUMN {_SEQUENCE}")
     return replace(stored, rows=len(placed[_SEQUENCE]))
 
@@ -168,9 +165,19 @@ class _IndexedColumns:
                 batch = batch.append_column(name, values)  # noqa: PLW2901 - each step makes a new batch
             yield batch
 
-    def write(self, stem: Path, sequence: IntArray, cells: IntArray) -> None:
-        """Write the indexes of rows that now stand in the order ``sequence``; once."""
+    def write(self, stem: Path, placed: Mapping[str, IntArray]) -> None:
+        """Write the indexes of rows in the order in which they are ``placed``; once.
+
+        Raises
+        ------
+        RuntimeError
+            When that is not the order of their cells.
+        """
+        sequence = placed[_SEQUENCE]
         if self.table.position is not None:
+            cells = placed[HEALPIX]
+            if (np.diff(cells) < 0).any():
+                raise RuntimeError(f"the rows of {self.table.name} were not kept in the order of their cells")
             ra, dec = np.concatenate(self.positions, axis=1)[:, sequence] if self.count else np.empty((2, 0))
             self.positions.clear()
             PositionIndex(np.asarray(cells, np.int64), ra, dec).save(stem)

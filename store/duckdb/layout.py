@@ -24,7 +24,7 @@ from typing import Any
 import schemas
 from schemas import Kind
 
-FORMAT = 4
+FORMAT = 5
 """Version of the layout; a generation of another one is rebuilt."""
 
 MANIFEST = "manifest.json"

@@ -232,7 +232,7 @@ class _Search:
         cover, shapes = sky.cover, sky.shapes
         if cover is None or shapes is None:
             return np.empty(0, np.int64)
-        rows = np.unique(cover.hits(ranges)[0])
+        rows = np.unique(cover.hits(ranges))
         self.candidates += len(rows)
         places = rows - sky.first_row
         holds = np.zeros(len(rows), np.bool_)

@@ -11,27 +11,29 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+
+_ARRAYS = ("starts", "lo", "hi", "row")
 
 LEVELS = 32
 """Ranges of up to 4**level cells are kept together; 4**30 cells are a quarter of the sky and more."""
+
+_SIZES = np.int64(4) ** np.arange(LEVELS)
 
 
 @dataclass(frozen=True)
 class CoverIndex:
     """Half-open order-29 cell ranges of many rows, sorted by size level and then by ``lo``.
 
-    ``starts`` (LEVELS + 1) bounds each level. ``inner`` marks ranges that lie fully inside a footprint.
+    ``starts`` (LEVELS + 1) bounds each level.
     """
 
     starts: IntArray
     lo: IntArray
     hi: IntArray
     row: IntArray
-    inner: BoolArray
 
     @classmethod
-    def build(cls, lo: IntArray, hi: IntArray, row: IntArray, inner: BoolArray) -> CoverIndex:
+    def build(cls, lo: IntArray, hi: IntArray, row: IntArray) -> CoverIndex:
         """Sort ranges into an index."""
         level = _levels(hi - lo)
         counts = np.bincount(level, minlength=LEVELS)
@@ -40,22 +42,20 @@ class CoverIndex:
         for number in np.flatnonzero(counts).tolist():
             own = np.flatnonzero(level == number)
             order[starts[number] : starts[number + 1]] = own[np.argsort(lo[own], kind="stable")]
-        return cls(starts, lo[order], hi[order], row[order], inner[order])
+        return cls(starts, lo[order], hi[order], row[order])
 
     @classmethod
-    def from_lists(cls, inner: pa.ChunkedArray, border: pa.ChunkedArray, first_row: int = 0) -> CoverIndex:
+    def from_lists(cls, *columns: pa.ChunkedArray, first_row: int = 0) -> CoverIndex:
         """Build from the lake's ``_inner`` and ``_border`` columns; rows count from ``first_row``."""
-        parts = [_flatten(inner), _flatten(border)]
-        lo, hi, row = (np.concatenate([part[i] for part in parts]) for i in range(3))
-        is_inner = np.arange(len(lo)) < len(parts[0][0])
-        return cls.build(lo, hi, row + first_row, is_inner)
+        lo, hi, row = (np.concatenate(parts) for parts in zip(*map(_flatten, columns), strict=True))
+        return cls.build(lo, hi, row + first_row)
 
     def __len__(self) -> int:
         return len(self.lo)
 
     def renumbered(self, rows: IntArray) -> CoverIndex:
         """Return the same entries with row ``i`` called ``rows[i]``."""
-        return CoverIndex(self.starts, self.lo, self.hi, rows[self.row], self.inner)
+        return CoverIndex(self.starts, self.lo, self.hi, rows[self.row])
 
     def with_more(self, other: CoverIndex) -> CoverIndex:
         """Return an index of the entries of both."""
@@ -63,27 +63,22 @@ class CoverIndex:
             np.concatenate((self.lo, other.lo)),
             np.concatenate((self.hi, other.hi)),
             np.concatenate((self.row, other.row)),
-            np.concatenate((self.inner, other.inner)),
         )
 
-    def hits(self, ranges: IntArray) -> tuple[IntArray, BoolArray]:
-        """Find the entries that overlap any of the sorted disjoint half-open ``ranges``, shape (n, 2).
+    def hits(self, ranges: IntArray) -> IntArray:
+        """Find the rows, some repeatedly, of entries that overlap any of the ``ranges``.
 
-        Returns
-        -------
-        Row numbers, possibly repeated, and whether each entry is an inner one.
+        Those are half-open, sorted and disjoint, shape (n, 2).
         """
         if not len(ranges) or not len(self.lo):
-            return np.empty(0, np.int64), np.empty(0, np.bool_)
+            return np.empty(0, np.int64)
         found = [self._level_hits(level, ranges) for level in np.flatnonzero(np.diff(self.starts)).tolist()]
-        places = np.concatenate(found)
-        return np.asarray(self.row[places]), np.asarray(self.inner[places])
+        return np.asarray(self.row[np.concatenate(found)])
 
     def _level_hits(self, level: int, ranges: IntArray) -> IntArray:
         start, end = int(self.starts[level]), int(self.starts[level + 1])
         lo = self.lo[start:end]
-        longest = np.int64(4) ** level
-        first = np.searchsorted(lo, ranges[:, 0] - longest, side="right")
+        first = np.searchsorted(lo, ranges[:, 0] - _SIZES[level], side="right")
         last = np.searchsorted(lo, ranges[:, 1], side="left")
         # Slices of neighbouring ranges may overlap; each entry is looked at once.
         first = np.maximum(first, np.concatenate(([0], np.maximum.accumulate(last)[:-1])))
@@ -94,13 +89,13 @@ class CoverIndex:
 
     def save(self, stem: Path) -> None:
         """Write the arrays beside ``stem``, for :meth:`load`."""
-        for name in ("starts", "lo", "hi", "row", "inner"):
+        for name in _ARRAYS:
             np.save(f"{stem}.{name}.npy", getattr(self, name))
 
     @classmethod
     def load(cls, stem: Path) -> CoverIndex:
         """Map the arrays that :meth:`save` wrote into memory."""
-        return cls(*(load_array(f"{stem}.{name}.npy") for name in ("starts", "lo", "hi", "row", "inner")))
+        return cls(*(load_array(f"{stem}.{name}.npy") for name in _ARRAYS))
 
 
 def load_array(path: str) -> NDArray[Any]:
@@ -111,14 +106,11 @@ def load_array(path: str) -> NDArray[Any]:
 
 def _levels(sizes: IntArray) -> NDArray[np.uint8]:
     """Return the least level with ``size <= 4**level``."""
-    bits = np.frexp(np.maximum(sizes - 1, 0).astype(np.float64))[1]
-    return np.asarray(np.clip((bits + 1) // 2, 0, LEVELS - 1), dtype=np.uint8)
+    return np.searchsorted(_SIZES, sizes).astype(np.uint8)
 
 
 def _flatten(lists: pa.ChunkedArray) -> tuple[IntArray, IntArray, IntArray]:
-    column = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.list_(pa.int64()))
+    column = lists.combine_chunks()
     values = column.flatten().to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
     counts = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False) // 2
     rows = np.repeat(np.arange(len(column), dtype=np.int64), counts)

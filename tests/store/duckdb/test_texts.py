@@ -86,3 +86,15 @@ def test_an_identifier_is_looked_up_and_not_searched_for(world: Any) -> None:
     with index.snapshot() as snapshot:
         query = translate("SELECT n FROM sky.obs WHERE did = 'ivo://elsewhere/7'", snapshot.schemas)
         assert snapshot.explain(query)["texts"] == [{"texts of": ["did"], "candidates": 1}]
+
+
+def test_a_pattern_of_identifiers_is_turned_back_to_what_rows_store(world: Any) -> None:
+    world.put("sky.obs", make_obs(40))
+    world.fold()
+    index = world.index()
+    pattern = "did LIKE 'ivo://onedfs.example/ID?ID.00001%'"
+    with index.snapshot() as snapshot:
+        for condition, turned in ((pattern, ["did"]), (f"{pattern} AND id = 'ID.000012'", [])):
+            query = translate(f"SELECT id FROM sky.obs WHERE {condition}", snapshot.schemas)
+            assert snapshot.explain(query)["served"] == turned, "rows found by their text are few"
+    assert ids(index, pattern) == [f"ID.{i:06d}" for i in range(10, 20) if i != 14]

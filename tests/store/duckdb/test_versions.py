@@ -11,6 +11,7 @@ import pytest
 import schemas
 from query import build, tree
 from schemas.arrow import arrow_schema
+from store.duckdb.generation import build_generation
 from store.port import IndexNotReady
 from vo.adql import translate
 
@@ -266,6 +267,26 @@ def test_time_never_runs_backwards(world: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.undo()
     assert moved
     monkeypatch.setattr(index, "_advance", lambda: None)
+    assert index.refresh() == 3
+    assert index.status().details["generation"] == 2
+    assert shown(index) == held(world)
+
+
+def test_a_generation_that_cannot_be_caught_up_is_not_shown(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put("sky.obs", obs(0, 5))
+    world.fold()
+    index = world.index()
+    world.put("sky.obs", obs(5, 5))
+    world.put("sky.obs", obs(10, 5))
+    assert index.refresh() == 3
+    build_generation(world.lake, 2, world.index_folder)
+    with monkeypatch.context() as patch:
+        patch.setattr("store.duckdb.index.most_delta", lambda _: 0)
+        assert index.refresh() == 3
+        assert index.status().details["generation"] == 1
+        assert shown(index) == held(world)
     assert index.refresh() == 3
     assert index.status().details["generation"] == 2
     assert shown(index) == held(world)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,13 +39,11 @@ def test_every_overlap_is_found_once_and_nothing_else(
     entries: list[tuple[int, int]], ranges: np.ndarray
 ) -> None:
     lo, hi = (np.array([entry[i] for entry in entries], dtype=np.int64) for i in (0, 1))
-    row, inner = np.arange(len(entries)), np.arange(len(entries)) % 3 == 0
-    rows, is_inner = CoverIndex.build(lo, hi, row, inner).hits(ranges)
+    rows = CoverIndex.build(lo, hi, np.arange(len(entries))).hits(ranges)
     expected = [
         i for i, (low, high) in enumerate(entries) if any(low < b and high > a for a, b in ranges.tolist())
     ]
     assert sorted(rows.tolist()) == expected
-    assert all(bool(flag) == (int(r) % 3 == 0) for r, flag in zip(rows, is_inner, strict=True))
 
 
 @settings(deadline=None)
@@ -54,28 +53,35 @@ def test_an_index_that_grew_is_the_index_of_all(
 ) -> None:
     def built(part: list[tuple[int, int]], start: int) -> CoverIndex:
         lo, hi = (np.array([entry[i] for entry in part], dtype=np.int64) for i in (0, 1))
-        return CoverIndex.build(lo, hi, np.arange(len(part)) + start, np.ones(len(part), np.bool_))
+        return CoverIndex.build(lo, hi, np.arange(len(part)) + start)
 
     grown = built(first, 0).with_more(built(second, len(first)))
-    assert sorted(grown.hits(ranges)[0]) == sorted(built([*first, *second], 0).hits(ranges)[0])
+    assert sorted(grown.hits(ranges)) == sorted(built([*first, *second], 0).hits(ranges))
 
 
 def test_the_lake_s_lists_are_read_and_kept_on_disk(tmp_path: Path) -> None:
     lists = pa.list_(pa.int64())
     inner = pa.chunked_array([[[10, 12], None], [[]]], lists)
     border = pa.chunked_array([[[12, 20, 30, 31], [0, 10]], [None]], lists)
-    CoverIndex.from_lists(inner, border, 100).save(tmp_path / "t")
+    CoverIndex.from_lists(inner, border, first_row=100).save(tmp_path / "t")
     index = CoverIndex.load(tmp_path / "t")
-    found = [
-        (tuple(r.tolist()), tuple(i.tolist()))
-        for r, i in (index.hits(np.array([[a, a + 1]])) for a in (9, 10, 15, 30, 31))
-    ]
-    assert found == [((101,), (False,)), ((100,), (True,)), ((100,), (False,)), ((100,), (False,)), ((), ())]
+    found = [index.hits(np.array([[cell, cell + 1]])).tolist() for cell in (9, 10, 11, 12, 19, 20, 30, 31)]
+    assert found == [[101], [100], [100], [100], [100], [], [100], []]
+
+
+@pytest.mark.parametrize("order", range(30))
+def test_ranges_of_as_many_cells_as_a_class_allows_are_in_it(order: int) -> None:
+    sizes = np.array([4**order, 4**order + 1, END])
+    index = CoverIndex.build(np.zeros(3, np.int64), sizes, np.arange(3))
+    assert np.diff(index.starts)[[order, order + 1, 31]].tolist() == [1, 1, 1]
+    for row, size in enumerate(sizes.tolist()):
+        assert row in index.hits(np.array([[size - 1, size]]))
+        assert row not in index.hits(np.array([[size, size + 1]]))
 
 
 def test_an_empty_index_has_no_hits() -> None:
     empty = pa.chunked_array([], pa.list_(pa.int64()))
-    assert len(CoverIndex.from_lists(empty, empty).hits(np.array([[0, END]]))[0]) == 0
+    assert len(CoverIndex.from_lists(empty, empty).hits(np.array([[0, END]]))) == 0
 
 
 def test_spans_are_written_out() -> None:
