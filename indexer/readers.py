@@ -11,6 +11,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -188,18 +189,17 @@ def _serve(pipe: Connection[Any, Any], prepare: Callable[[], Callable[[Any], obj
     # Signals to end reach the whole group; the main process decides what becomes of the batch.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    refusal = None
     try:
         read = prepare()
     except IndexerError as error:
-        pipe.send(IngestError(error.code, error.message))
-        return
-    pipe.send(None)
-    while True:
-        try:
+        refusal = IngestError(error.code, error.message)
+    # Whoever is not heard any more has nothing to do: the run has ended.
+    with suppress(EOFError, OSError):
+        pipe.send(refusal)
+        while refusal is None:
             _, job = pipe.recv()
             pipe.send(_result(read, job))
-        except (EOFError, OSError):
-            return
 
 
 def _result(read: Callable[[Any], object], job: object) -> object:

@@ -71,3 +71,21 @@ def test_reading_here_gives_the_same_results() -> None:
     assert found == ["A", "reader-failed", "code"]
     with pytest.raises(IngestError):
         list(read_here(prepare, [Word("stop")]))
+
+
+def late_to_prepare() -> Callable[[Word], str]:
+    time.sleep(0.5)
+    return read
+
+
+@pytest.mark.slow
+def test_a_process_that_starts_when_the_run_is_over_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with ReaderPool[Word, str](late_to_prepare, 1) as pool:
+        time.sleep(0.1)
+        processes = [reader.process for reader in pool._readers]
+        for reader in pool._readers:
+            reader.pipe.close()
+        for process in processes:
+            process.join(30)
+    assert [process.exitcode for process in processes] == [0]
+    assert capfd.readouterr().err == ""
