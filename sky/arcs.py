@@ -99,10 +99,10 @@ def _range_arcs(box: Range) -> Arcs:
     pole = unit_vectors([0.0], [90.0])
     parts = []
     for parallel in {box.south, box.north}:
-        if abs(parallel) < 90.0 and box.width > 0.0:
+        if abs(parallel) < 90.0:
             start = unit_vectors([box.west], [parallel])
             parts.append(Arcs(pole, np.radians([90.0 - parallel]), start, np.radians([box.width])))
-    if box.width < 360.0 and box.south < box.north:
+    if box.width < 360.0:
         for meridian in {box.west, box.west + box.width}:
             start = unit_vectors([meridian], [box.south])
             axis = unit_vectors([meridian - 90.0], [0.0])

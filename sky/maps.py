@@ -30,8 +30,9 @@ covered by caps of 0.71 of its longest leg. The eight neighbours of a sample's c
 """
 
 _EDGE_SPLITS, _BISECTIONS = 3, 16
-_SIDES: Final = ((0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1))
-"""Lines between the samples of a box: the middle to its corners, and corner to corner."""
+_CORNERS: Final = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+_SAMPLES: Final = np.concatenate((np.zeros((1, 2)), _CORNERS))
+"""Where a box is looked at, in halves of its sides from its middle."""
 
 
 def sky_map(to_sky: ToSky, size: tuple[int, int]) -> tuple[Region, int]:
@@ -76,15 +77,10 @@ def _cells_of(sky: FloatArray, order: int) -> IntArray:
 
 
 def _towards_edge(to_sky: ToSky, boxes: FloatArray, on_sky: BoolArray) -> FloatArray:
-    """Follow the lines of boxes that leave the sky up to its edge: a limb hides much in its last pixel."""
-    x, y = _places(boxes)
-    ends = [(on_sky[:, a] != on_sky[:, b], a, b) for a, b in _SIDES]
-    inside = np.concatenate(
-        [np.where(on_sky[cut, a], (x[cut, a], y[cut, a]), (x[cut, b], y[cut, b])).T for cut, a, b in ends]
-    )
-    outside = np.concatenate(
-        [np.where(on_sky[cut, a], (x[cut, b], y[cut, b]), (x[cut, a], y[cut, a])).T for cut, a, b in ends]
-    )
+    """Follow lines between samples on and off the sky up to its edge: a limb hides much in its last pixel."""
+    places = _places(boxes)
+    box, shown, hidden = np.nonzero(on_sky[:, :, None] & ~on_sky[:, None, :])
+    inside, outside = places[box, shown], places[box, hidden]
     found = [np.empty((0, 3))]
     for _ in range(_BISECTIONS if len(inside) else 0):
         middle = (inside + outside) / 2.0
@@ -107,21 +103,20 @@ def _first_boxes(size: tuple[int, int]) -> FloatArray:
 
 def _quarters(boxes: FloatArray) -> FloatArray:
     half = boxes[:, None, 2:] / 2.0
-    towards = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
-    middles = boxes[:, None, :2] + half * towards
+    middles = boxes[:, None, :2] + half * _CORNERS
     return np.concatenate((middles, np.broadcast_to(half, middles.shape)), axis=2).reshape(-1, 4)
 
 
 def _samples(to_sky: ToSky, boxes: FloatArray) -> FloatArray:
     """Return the middles and corners of boxes on the sky, shape (n, 5, 3)."""
-    x, y = _places(boxes)
-    return to_sky(x.ravel(), y.ravel()).reshape(-1, 5, 3)
+    places = _places(boxes)
+    return to_sky(places[..., 0].ravel(), places[..., 1].ravel()).reshape(*places.shape[:2], 3)
 
 
-def _places(boxes: FloatArray) -> tuple[FloatArray, FloatArray]:
-    x = boxes[:, :1] + boxes[:, 2:3] * np.array([0.0, -1.0, 1.0, 1.0, -1.0])
-    y = boxes[:, 1:2] + boxes[:, 3:4] * np.array([0.0, -1.0, -1.0, 1.0, 1.0])
-    return x, y
+def _places(boxes: FloatArray) -> FloatArray:
+    """Return where boxes are looked at, shape (n, 5, 2)."""
+    result: FloatArray = boxes[:, None, :2] + boxes[:, None, 2:] * _SAMPLES
+    return result
 
 
 def _order(seen: FloatArray) -> int:

@@ -223,14 +223,14 @@ def bounding_caps(vertices: FloatArray, edges: Edges) -> tuple[FloatArray, Float
 
 
 def plainly_convex(vertices: FloatArray, edges: Edges) -> BoolArray:
-    """Recognise small polygons that turn one way only, once around, with no needle corners.
+    """Recognise small polygons that turn one way only, once around, with no needles.
 
     Such polygons are simple, which spares them :func:`verdicts`; the rest needs a closer look.
     """
     turn = np.abs(edges.turn)
     one_way = (edges.turn > 0.0).all(axis=1) | (edges.turn < 0.0).all(axis=1)
     once = np.abs(turn.sum(axis=1) - 2.0 * np.pi) < 0.1
-    open_corners = (turn > 1e-3).all(axis=1) & (turn < np.pi - 1e-3).all(axis=1)
+    open_corners = (turn < np.pi - 1e-3).all(axis=1)
     length = lengths(vertices - np.roll(vertices, 1, axis=1))
     sized = (length > 1e-8).all(axis=1) & (length.sum(axis=1) < 0.5)
     result: BoolArray = one_way & once & open_corners & sized

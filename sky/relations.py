@@ -16,7 +16,7 @@ from sky.footprints import ABSENT, CIRCLE, OTHER, POINT, Footprints
 from sky.forms import Circle, MocRegion, Point, Polygon, Region, Union, vertex_vectors
 from sky.mocs import has_moc, moc_covers, moc_meets
 from sky.shapes import bounding_cap, in_moc, inside_by, outside_by, signed_distance, some_point
-from sky.vectors import TOLERANCE, BoolArray, FloatArray, IntArray, angles, unit_vectors
+from sky.vectors import BoolArray, FloatArray, IntArray, angles, at_most, unit_vectors
 
 
 def contains_points(region: Region, ra: ArrayLike, dec: ArrayLike) -> BoolArray:
@@ -39,7 +39,7 @@ def _holds(region: Region, points: FloatArray) -> BoolArray:
         case _:
             if not len(points):
                 return np.zeros(0, np.bool_)
-            return signed_distance(region, points) >= -TOLERANCE
+            return at_most(0.0, signed_distance(region, points))
 
 
 def intersects(region: Region, footprints: Footprints) -> BoolArray:
@@ -48,7 +48,7 @@ def intersects(region: Region, footprints: Footprints) -> BoolArray:
         return _against(region, footprints, _meet, lambda row: meet(region, row))
     caps = _caps(footprints)
     result = caps.known & _holds(region, caps.spot)
-    undecided = caps.known & ~result & ~(outside_by(region, caps.centre) > caps.radius + TOLERANCE)
+    undecided = caps.known & ~result & at_most(outside_by(region, caps.centre), caps.radius)
     if isinstance(region, Union):
         rows = np.flatnonzero(undecided)
         some = footprints.take(rows)
@@ -75,7 +75,7 @@ def contains(footprints: Footprints, region: Region) -> BoolArray:
             region, footprints, lambda one, rows: _cover(rows, one), lambda row: cover(row, region)
         )
     caps = _caps(footprints)
-    undecided = caps.known & ~(outside_by(region, caps.centre) > caps.radius + TOLERANCE)
+    undecided = caps.known & at_most(outside_by(region, caps.centre), caps.radius)
     return _one_by_one(
         np.zeros(len(footprints), np.bool_), undecided, footprints, lambda row: cover(row, region)
     )
@@ -235,13 +235,13 @@ def _pairwise(
 
 def _meet(first: _Shapes, second: _Shapes) -> BoolArray:
     if first.edges is None and second.edges is None:
-        return angles(first.centre, second.centre) <= first.radius + second.radius + TOLERANCE
+        return at_most(angles(first.centre, second.centre), first.radius + second.radius)
     if first.edges is None:
         return _cap_meets(first, second)
     if second.edges is None:
         return _cap_meets(second, first)
-    own = np.any(polygons.signed_distances(second.edges, first.edges.start) >= -TOLERANCE, axis=1)
-    other = np.any(polygons.signed_distances(first.edges, second.edges.start) >= -TOLERANCE, axis=1)
+    own = np.any(at_most(0.0, polygons.signed_distances(second.edges, first.edges.start)), axis=1)
+    other = np.any(at_most(0.0, polygons.signed_distances(first.edges, second.edges.start)), axis=1)
     crossing = np.any(polygons.edges_cross(first.edges, second.edges), axis=(1, 2))
     result: BoolArray = own | other | crossing
     return result
@@ -252,19 +252,19 @@ def _cap_meets(caps: _Shapes, shapes: _Shapes) -> BoolArray:
     depth = polygons.signed_distances(shapes.edges, caps.centre[:, None])[:, 0]
     # Beyond a hemisphere the cap's complement is small, and distances to it keep their digits.
     reach = angles(shapes.edges.start, -caps.centre[:, None]).max(axis=1)
-    wide = (depth >= 0.0) | (reach >= np.pi - caps.radius - TOLERANCE)
-    return np.where(caps.radius > np.pi / 2.0, wide, depth >= -caps.radius - TOLERANCE)
+    wide = (depth >= 0.0) | at_most(np.pi - caps.radius, reach)
+    return np.where(caps.radius > np.pi / 2.0, wide, at_most(-caps.radius, depth))
 
 
 def _cover(outer: _Shapes, inner: _Shapes) -> BoolArray:
     if outer.edges is None and inner.edges is None:
         distance = angles(outer.centre, inner.centre)
-        return (outer.radius >= distance + inner.radius - TOLERANCE) | (outer.radius >= np.pi)
+        return at_most(distance + inner.radius, outer.radius) | (outer.radius >= np.pi)
     if outer.edges is None:
         return _cap_covers(outer, inner)
     if inner.edges is None:
         depth = polygons.signed_distances(outer.edges, inner.centre[:, None])[:, 0]
-        return depth >= inner.radius - TOLERANCE
+        return at_most(inner.radius, depth)
     return _polygon_covers(outer, inner)
 
 
@@ -272,15 +272,15 @@ def _cap_covers(caps: _Shapes, shapes: _Shapes) -> BoolArray:
     assert shapes.edges is not None  # noqa: S101 - the caller dispatches on it
     opposite = polygons.signed_distances(shapes.edges, -caps.centre[:, None])[:, 0]
     reach = angles(shapes.edges.start, caps.centre[:, None]).max(axis=1)
-    narrow = (reach <= caps.radius + TOLERANCE) & (opposite < 0.0)
-    wide = (opposite <= caps.radius - np.pi + TOLERANCE) | (caps.radius >= np.pi)
+    narrow = at_most(reach, caps.radius) & (opposite < 0.0)
+    wide = at_most(opposite, caps.radius - np.pi) | (caps.radius >= np.pi)
     return np.where(caps.radius < np.pi / 2.0, narrow, wide)
 
 
 def _polygon_covers(outer: _Shapes, inner: _Shapes) -> BoolArray:
     assert outer.edges is not None  # noqa: S101 - the caller dispatches on it
     assert inner.edges is not None  # noqa: S101
-    corners = polygons.signed_distances(outer.edges, inner.edges.start) >= -TOLERANCE
+    corners = at_most(0.0, polygons.signed_distances(outer.edges, inner.edges.start))
     convex = (outer.edges.turn >= 0.0).all(axis=1) & ~polygons.beyond_hemisphere(inner.edges)
     centre, radius = polygons.bounding_caps(inner.edges.start, inner.edges)
     deep = polygons.signed_distances(outer.edges, centre[:, None])[:, 0] >= radius

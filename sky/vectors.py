@@ -40,6 +40,12 @@ def angles(a: FloatArray, b: FloatArray) -> FloatArray:
     return result
 
 
+def at_most(angle: FloatArray | float, limit: FloatArray | float) -> BoolArray:
+    """Tell where an angle [rad] does not exceed a limit, or by no more than the band around a boundary."""
+    result: BoolArray = np.less_equal(angle, limit + TOLERANCE)
+    return result
+
+
 def lengths(vectors: FloatArray) -> FloatArray:
     """Return the lengths of vectors, shape (..., 3)."""
     result: FloatArray = np.sqrt(dots(vectors, vectors))

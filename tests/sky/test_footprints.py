@@ -108,6 +108,28 @@ def test_a_mis_wound_polygon_gives_the_smaller_side() -> None:
     assert footprints.mis_wound.tolist() == [0]
 
 
+def test_plain_shapes_are_read_in_bulk_also_when_they_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The complete reader is a hundred times slower; it is for the rest."""
+    square, reflex = "10 10 10 11 11 11 11 10", "20 10 20 11 20.2 10.2 21 10"
+    column = [
+        f"POLYGON ICRS {square}",
+        f"POLYGON {square} 10 10",
+        f"polygon J2000 {square} 370 10",
+        f"POLYGON {reflex}",
+        f"POLYGON {reflex} 20 10",
+        "CIRCLE 1 2 3",
+        "POSITION ICRS 1 2",
+    ]
+    expected = [normalise_delivered(parse_region(text))[0] for text in column]
+
+    def refuse(text: str) -> Region:
+        raise AssertionError(text)
+
+    monkeypatch.setattr("sky.footprints.parse_region", refuse)
+    footprints = Footprints.from_text(column)
+    assert [footprints.region(row) for row in range(len(column))] == expected
+
+
 def test_rows_keep_their_place_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     column = [
         "POLYGON 10 10 11 10 11 11 10 11",

@@ -1,8 +1,10 @@
 """Laws of great-circle polygons, against plane geometry in the gnomonic projection."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -101,7 +103,48 @@ def test_area_agrees_with_a_sum_of_right_triangles(
     s = (a + b + c) / 2.0
     product = np.tan(s / 2) * np.tan((s - a) / 2) * np.tan((s - b) / 2) * np.tan((s - c) / 2)
     expected = 4.0 * np.arctan(np.sqrt(np.maximum(product, 0.0))).sum()
-    assert polygons.areas(vertices, polygons.Edges.of(vertices))[0] == pytest.approx(expected, rel=2e-6)
+    assert polygons.areas(vertices, polygons.Edges.of(vertices))[0] == pytest.approx(
+        expected, rel=2e-6, abs=0.0
+    )
+
+
+@given(centres, st.floats(-8.0, -5.0), stars)
+def test_tiny_areas_are_true_to_the_last_digits(
+    at: tuple[float, float], size: float, spokes: list[float]
+) -> None:
+    """Against the flat polygon of the same vertices in rational numbers."""
+    _, vertices = star(*at, 10.0**size, spokes)
+    x, y, z = ([Fraction(value) for value in axis] for axis in vertices[0].T.tolist())
+    volume = sum(
+        x[0] * (y[i] * z[i + 1] - z[i] * y[i + 1])
+        + y[0] * (z[i] * x[i + 1] - x[i] * z[i + 1])
+        + z[0] * (x[i] * y[i + 1] - y[i] * x[i + 1])
+        for i in range(1, len(x) - 1)
+    )
+    area = polygons.areas(vertices, polygons.Edges.of(vertices))[0]
+    assert area == pytest.approx(abs(float(volume)) / 2.0, rel=1e-12, abs=0.0)
+
+
+@given(centres, sizes, stars)
+def test_the_centroid_is_the_mean_of_the_interior(
+    at: tuple[float, float], size: float, spokes: list[float]
+) -> None:
+    """By quadrature in the tangent plane, where areas shrink with the cube of their distance from the eye."""
+    flat, vertices = star(*at, size, spokes)
+    roots, weights = np.polynomial.legendre.leggauss(24)
+    far, along = np.meshgrid((1.0 + roots) / 2.0, (1.0 + roots) / 2.0)
+    near, after = flat[:, None, None], np.roll(flat, -1, axis=0)[:, None, None]
+    places = far[..., None] * ((1.0 - along[..., None]) * near + along[..., None] * after)
+    spread = near[..., 0] * after[..., 1] - near[..., 1] * after[..., 0]
+    share = np.outer(weights, weights) * far * spread / (1.0 + (places**2).sum(axis=-1)) ** 2
+    level, mean = share.sum(), (share[..., None] * places).sum(axis=(0, 1, 2))
+    centre, across, up = frame(*at)
+    expected = unit(level * centre + mean[0] * across + mean[1] * up)
+    found = polygons.centroids(vertices, polygons.Edges.of(vertices))[0]
+    assert angles(found, expected) < 1e-4 * np.radians(size)
+    if size > 0.1:
+        back = vertices[:, ::-1]
+        assert angles(polygons.centroids(back, polygons.Edges.of(back))[0], -expected) < 1e-9
 
 
 def test_an_octant_has_an_eighth_of_the_sphere() -> None:
@@ -135,6 +178,35 @@ def test_crossing_polygons_are_told_from_simple_ones(
     assert (verdict == polygons.SOUND) == simple
     if polygons.plainly_convex(shuffled, polygons.Edges.of(shuffled))[0]:
         assert simple
+
+
+@given(
+    centres,
+    st.floats(-8.0, -1.0),
+    st.lists(st.tuples(st.floats(-9.0, 0.0), st.floats(-1.0, 1.0)), min_size=1, max_size=3),
+)
+@example((0.0, 0.0), -7.99, [(-4.1, 1.0)])
+@example((0.0, 0.0), -7.99, [(-4.1, 0.5)])
+def test_needles_are_never_taken_unseen(
+    at: tuple[float, float], size: float, bends: list[tuple[float, float]]
+) -> None:
+    """What is plainly convex is sound, also where corners lie almost, or quite, on the line between two."""
+    centre, across, up = frame(*at)
+    corners = [
+        10.0**size * np.array([share, width * 10.0**flatness])
+        for width, (flatness, share) in zip((1.0, 0.9, 0.8), bends, strict=False)
+    ]
+    flat = np.array([[-1.0, 0.0], [1.0, 0.0]]) * 10.0**size
+    flat = np.concatenate((flat, sorted(corners, key=lambda corner: -corner[0])))
+    vertices = unit(centre + flat[:, :1] * across + flat[:, 1:] * up)[None]
+    edges = polygons.Edges.of(vertices)
+    if polygons.plainly_convex(vertices, edges)[0]:
+        assert polygons.verdicts(vertices, edges)[0] == polygons.SOUND
+
+
+def test_a_corner_on_the_line_between_two_others_is_no_needle() -> None:
+    vertices = unit_vectors([0.0, 1.0, 2.0, 2.0], [0.0, -1e-5, 0.0, 2.0])[None]
+    assert polygons.plainly_convex(vertices, polygons.Edges.of(vertices))[0]
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,42 @@ def test_ranges_relate_as_samples_of_them_do(
             assert meet(box, other)
 
 
+@given(
+    st.sampled_from([(0.0, -90.0, 90.0), (350.0, -10.0, 10.0), (77.0, 60.0, 90.0), (10.0, 5.0, 5.0)]),
+    st.sampled_from([0.3, 5.0, 100.0]),
+    st.floats(0.0, 360.0),
+    st.sampled_from([0.99, 1.01, 2.5]),
+)
+def test_a_range_without_width_is_a_piece_of_a_meridian(
+    piece: tuple[float, float, float], radius: float, ra: float, reach: float
+) -> None:
+    """Circles around a spot beside it meet its nearest place and hold its farthest, by their radius."""
+    west, south, north = piece
+    line = Range(west, west, south, north)
+    spot = moved((west, (south + north) / 2.0), min(radius * reach, 179.0), math.radians(ra))
+    gaps = separation(*spot, west, np.linspace(south, north, 4001))
+    circle = Circle(*spot, radius)
+    if abs(gaps.min() - radius) > 1e-4 * radius:
+        assert meet(line, circle) == meet(circle, line) == (gaps.min() < radius)
+    if abs(gaps.max() - radius) > 1e-4 * radius:
+        assert cover(circle, line) == (gaps.max() < radius)
+    assert not cover(line, circle)
+    assert cover(line, line)
+    assert meet(line, line)
+
+
+@pytest.mark.parametrize("west", [0.0, 90.0, 200.0])
+def test_a_range_without_height_is_a_piece_of_a_parallel(west: float) -> None:
+    line = Range(west, west + 60.0, 50.0, 50.0)
+    assert cover(line, line)
+    assert cover(Range(west, west + 60.0, 40.0, 50.0), line)
+    assert not cover(line, Range(west, west + 60.0, 40.0, 50.0))
+    assert meet(line, Circle(west + 30.0, 51.0, 1.001))
+    assert not meet(line, Circle(west + 30.0, 51.0, 0.999))
+    assert not meet(line, Circle(west + 61.0, 50.0, 0.6))
+    assert meet(line, Circle(west + 61.0, 50.0, 0.7))
+
+
 @pytest.mark.parametrize(
     ("circle", "meets"),
     [

@@ -14,7 +14,7 @@ from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sky.regions import Circle, MocRegion, Point, Polygon, RegionError, Union, area
+from sky.regions import Circle, MocRegion, Point, Polygon, RegionError, Union, area, bounding_circle
 from sky.relations import contains_points, cover
 from sky.shapes import signed_distance
 from sky.vectors import separation, unit_vectors
@@ -76,6 +76,21 @@ def test_edges_stay_on_the_border_in_every_projection(code: str, ra: float, dec:
     assert found.centre is not None
     assert contains_points(found.region, found.centre.ra, found.centre.dec)
     assert found.notes == ()
+
+
+@pytest.mark.parametrize("code", ["TAN", "STG", "MER"])
+def test_the_centre_of_one_image_is_its_middle_pixel(code: str) -> None:
+    """Not the middle of the circle around it, which one of several images has."""
+    cards = image(code, 150.0, 0.0, CRPIX1=90.0, CRPIX2=-4000.0)
+    found = celestial_footprint([cards, cards])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        lon, lat = WCS(Header(cards)).all_pix2world(99.5, 49.5, 0)
+    circle = bounding_circle(found.region) if found.region else None
+    assert found.centre is not None
+    assert circle is not None
+    assert separation(found.centre.ra, found.centre.dec, lon, lat) < 1e-10
+    assert separation(circle.ra, circle.dec, lon, lat) > 1e-6
 
 
 @settings(max_examples=40)
@@ -206,7 +221,7 @@ def test_the_whole_sky_is_the_whole_sky() -> None:
     cards = image("CAR", 0.0, 0.0, NAXIS1=360, NAXIS2=180, CDELT1=-1.0, CDELT2=1.0, CRPIX1=180.5, CRPIX2=90.5)
     found = celestial_footprint([cards])
     assert found.region is not None
-    assert area(found.region) > 41252.0
+    assert found.region == Circle(0.0, 0.0, 180.0)
     assert found.fov == pytest.approx(360.0)
 
 
@@ -333,6 +348,8 @@ def test_axis_types_may_be_in_lower_case() -> None:
         ({"CTYPE1": "RA---TAB", "CTYPE2": "DEC--TAB"}, "table"),
         ({"CDELT1": 100.0, "CDELT2": 100.0}, "absurd"),
         ({"CDELT1": 1e-30, "CDELT2": 1e-30}, "absurd"),
+        ({"CDELT1": 1e-12, "CDELT2": 1e-12}, "pixels of 1e-12 to 1e-12 degrees"),
+        ({"CDELT1": 60.0, "CDELT2": 60.0}, "pixels of 60 to 60 degrees"),
         ({"CUNIT1": "furlong"}, "cannot be read"),
         ({"CRVAL1": 725.0}, "no place"),
         ({"CRVAL1": 1e30}, "no place"),
