@@ -134,6 +134,8 @@ def pol_states(header: Cards, shape: tuple[int, ...] | None = None) -> str | Non
         count = min(axis_length(header, axis, shape), len(_STOKES) + 1)
         values = _linear_values(coordinate_cards(header), axis, np.arange(1.0, count + 1.0))
         found = {_STOKES.get(round(float(value))) for value in values}
+        if not found:
+            return None
         if None in found:
             raise RegionError("wcs", f"the STOKES axis has unknown values among {values.tolist()}")
         return "/" + "".join(f"{state}/" for state in _ORDER if state in found)

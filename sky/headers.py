@@ -86,7 +86,7 @@ def axis_length(header: Cards, axis: int, shape: tuple[int, ...] | None) -> int:
     if not isinstance(count, int) or axis > count:
         return 1
     length = header.get(f"ZNAXIS{axis}", header.get(f"NAXIS{axis}", 1))
-    return int(length) if isinstance(length, int | float) and math.isfinite(length) else 1
+    return max(int(length), 0) if isinstance(length, int | float) and math.isfinite(length) else 1
 
 
 def build_wcs(cards: Header) -> WCS:

@@ -142,6 +142,11 @@ def test_time_axes() -> None:
     assert time_range({}) is None
 
 
+@pytest.mark.parametrize("length", [0, -3])
+def test_an_axis_of_no_pixels_has_no_states(length: int) -> None:
+    assert pol_states({"NAXIS": 1, "NAXIS1": length, "CTYPE1": "STOKES", "CRVAL1": 1.0}) is None
+
+
 values = st.one_of(st.floats(), st.integers(), st.text(max_size=6), st.none())
 keywords = st.sampled_from(
     ["CTYPE1", "CUNIT1", "CRVAL1", "CDELT1", "CD1_1", "PC1_1", "RESTFRQ", "NAXIS", "NAXIS1", "DC-FLAG"]
@@ -152,6 +157,7 @@ kinds = st.sampled_from(["WAVE", "FREQ", "VRAD", "WAVE-LOG", "STOKES", "TIME", "
 @given(kinds, st.dictionaries(keywords, values, max_size=3))
 @example("WAVE", {"CDELT1": 1.3407807929942597e154, "NAXIS1": 1.3407807929942597e154})
 @example("STOKES", {"CDELT1": 1e308, "CRPIX1": -1e308})
+@example("STOKES", {"NAXIS1": -1.5660643709812022e205})
 def test_any_header_leads_to_an_answer_or_a_refusal(kind: str, odd: dict[str, Any]) -> None:
     for read in (spectral_range, pol_states, time_range):
         with suppress(RegionError):

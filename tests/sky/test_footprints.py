@@ -110,13 +110,14 @@ def test_a_mis_wound_polygon_gives_the_smaller_side() -> None:
 
 def test_plain_shapes_are_read_in_bulk_also_when_they_close(monkeypatch: pytest.MonkeyPatch) -> None:
     """The complete reader is a hundred times slower; it is for the rest."""
-    square, reflex = "10 10 10 11 11 11 11 10", "20 10 20 11 20.2 10.2 21 10"
+    square, reflex, triangle = "10 10 10 11 11 11 11 10", "20 10 20 11 20.2 10.2 21 10", "1 1 1 2 2 1"
     column = [
         f"POLYGON ICRS {square}",
         f"POLYGON {square} 10 10",
         f"polygon J2000 {square} 370 10",
         f"POLYGON {reflex}",
         f"POLYGON {reflex} 20 10",
+        f"POLYGON {triangle} 1 1",
         "CIRCLE 1 2 3",
         "POSITION ICRS 1 2",
     ]
