@@ -1,7 +1,8 @@
 """Change the code on purpose and see that a test notices: ``python -m tests.mutation AREA [--seed N]``.
 
 Each mutation is one small change of meaning at a seeded place of an area's modules, made in a copy of the
-tree; see :mod:`tests.mutation.changes`. One that no test notices is printed, and fails the run.
+tree; see :mod:`tests.mutation.changes`. It is noticed when a test or its fixture fails, or when tests do not
+end in time. Where no test can begin, another one is drawn. One that nothing notices fails the run.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import argparse
 import ast
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +40,15 @@ AREAS = {
 }
 """What is changed, and the tests that must notice."""
 
+MEMORY = 6_000_000
+"""Address space that tests may take [KiB], lest a changed size takes the machine's."""
+
+PATIENCE = 600
+"""Seconds after which tests are taken to hang."""
+
+_FAILED = re.compile(r"^(FAILED|ERROR) \S+::", re.MULTILINE)
+"""Of a test that ran, in pytest's summary; of modules that cannot be imported it names the file alone."""
+
 
 @dataclass(frozen=True)
 class Mutation:
@@ -48,38 +60,43 @@ class Mutation:
     text: str
 
 
-def mutations(patterns: tuple[str, ...], seed: int, count: int) -> Iterator[Mutation]:
-    """Yield ``count`` seeded mutations of the files that match."""
+def mutations(patterns: tuple[str, ...], seed: int) -> Iterator[Mutation]:
+    """Yield the mutations of the files that match, in a seeded order."""
     draw = random.Random(seed)
     places = []
     for path in sorted(found for pattern in patterns for found in ROOT.glob(pattern)):
         found = changes(ast.parse(path.read_text(encoding="utf-8")))
         places += [(path, change) for change in found]
-    for path, change in draw.sample(places, min(count, len(places))):
+    for path, change in draw.sample(places, len(places)):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         line, words = changed(tree, change)
         yield Mutation(path.relative_to(ROOT), line, words, ast.unparse(ast.fix_missing_locations(tree)))
 
 
-def survives(mutation: Mutation, tests: tuple[str, ...], copy: Path) -> bool:
-    """Say whether all tests pass with the mutation in place."""
+def verdict(mutation: Mutation, tests: tuple[str, ...], copy: Path) -> str:
+    """Run the tests with the mutation in place: "caught", "timed out", "SURVIVES" or "no test began"."""
     target = copy / mutation.path
     original = target.read_text(encoding="utf-8")
     target.write_text(mutation.text, encoding="utf-8")
+    pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests],
+            ["/bin/sh", "-c", f'ulimit -v {MEMORY} && exec "$@"', "sh", *pytest],
             cwd=copy,
             env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
-            timeout=600,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return False
+        return "timed out"
     finally:
         target.write_text(original, encoding="utf-8")
-    return done.returncode == 0
+    if done.returncode == 0:
+        return "SURVIVES"
+    return "caught" if _FAILED.search(done.stdout) else "no test began"
 
 
 def main() -> int:
@@ -90,7 +107,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10)
     words = parser.parse_args()
     patterns, tests = AREAS[words.area]
-    survivors = 0
+    found: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name) / "tree"
         shutil.copytree(
@@ -98,13 +115,14 @@ def main() -> int:
             copy,
             ignore=shutil.ignore_patterns(".venv", ".git", "data", "build", ".hypothesis", "*cache*"),
         )
-        for mutation in mutations(patterns, words.seed, words.count):
-            alive = survives(mutation, tests, copy)
-            survivors += alive
-            verdict = "SURVIVES" if alive else "caught  "
-            sys.stdout.write(f"{verdict} {mutation.path}:{mutation.line} {mutation.words}\n")
+        for mutation in mutations(patterns, words.seed):
+            told = verdict(mutation, tests, copy)
+            found[told] += 1
+            sys.stdout.write(f"{told:<13} {mutation.path}:{mutation.line} {mutation.words}\n")
             sys.stdout.flush()
-    return 1 if survivors else 0
+            if found.total() - found["no test began"] >= words.count:
+                break
+    return 1 if found["SURVIVES"] else 0
 
 
 if __name__ == "__main__":
