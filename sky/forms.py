@@ -75,8 +75,6 @@ class Range:
     @property
     def width(self) -> float:
         """Extent in right ascension [deg], 0 to 360."""
-        if math.isinf(self.ra_min) and math.isinf(self.ra_max):
-            return 360.0
         low = 0.0 if math.isinf(self.ra_min) else self.ra_min
         high = 360.0 if math.isinf(self.ra_max) else self.ra_max
         return 360.0 if high - low >= 360.0 else (high - low) % 360.0

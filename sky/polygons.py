@@ -58,17 +58,15 @@ def areas(vertices: FloatArray, edges: Edges) -> FloatArray:
     """Measure the interiors [sr]: 0 to 4 pi.
 
     The exterior angles decide which side is meant (Gauss-Bonnet); a fan of triangles keeps full
-    relative precision where the polygon, or what it leaves out, is small.
+    relative precision where the polygon is small.
     """
     by_turns = 2.0 * np.pi - edges.turn.sum(axis=1)
     first = vertices[:, :1]
     second, third = vertices[:, 1:-1], vertices[:, 2:]
     volume = dots(first, crosses(second - first, third - first))
     share = 1.0 + dots(first, second) + dots(second, third) + dots(third, first)
-    fan = 2.0 * np.arctan2(volume, share).sum(axis=1)
-    small = np.where(by_turns > 2.0 * np.pi, 4.0 * np.pi - np.abs(fan), np.abs(fan))
-    tiny = np.minimum(np.abs(by_turns), np.abs(4.0 * np.pi - by_turns)) < 1e-2
-    result: FloatArray = np.where(tiny, small, np.clip(by_turns, 0.0, 4.0 * np.pi))
+    fan = np.abs(2.0 * np.arctan2(volume, share).sum(axis=1))
+    result: FloatArray = np.where(np.abs(by_turns) < 1e-2, fan, np.clip(by_turns, 0.0, 4.0 * np.pi))
     return result
 
 

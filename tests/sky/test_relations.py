@@ -191,6 +191,22 @@ def test_ranges_hold_what_lies_between_their_limits(box: Range, seed: int) -> No
     assert np.array_equal(contains_points(box, ra, dec), in_ra & (dec >= box.dec_min) & (dec <= box.dec_max))
 
 
+@pytest.mark.parametrize(
+    ("west", "east", "held"),
+    [
+        (-math.inf, 10.0, [True, True, False, False, False]),
+        (200.0, math.inf, [True, False, False, True, True]),
+        (-math.inf, math.inf, [True] * 5),
+        (0.0, 360.0, [True] * 5),
+        (350.0, 10.0, [True, True, False, False, True]),
+    ],
+)
+def test_a_range_is_open_on_either_side(west: float, east: float, held: list[bool]) -> None:
+    box = Range(west, east, -10.0, 10.0)
+    assert contains_points(box, [0.0, 5.0, 100.0, 250.0, 355.0], 0.0).tolist() == held
+    assert contains_points(box, [0.0, 5.0, 100.0, 250.0, 355.0], 11.0).tolist() == [False] * 5
+
+
 @settings(max_examples=60)
 @given(boxes, centres, st.sampled_from([0.5, 5.0, 40.0]), stars)
 def test_ranges_relate_as_samples_of_them_do(
