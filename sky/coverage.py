@@ -119,9 +119,9 @@ def _cover(region: Region, most: int, finest: int = 29) -> tuple[IntArray, IntAr
 
 
 def _start(centre: FloatArray, radius: float, finest: int) -> tuple[int, IntArray]:
-    order = min(int(_start_orders(np.array([radius]))[0]), finest)
     if radius + PAD > NEIGHBOURHOOD:
         return 0, np.arange(12)
+    order = min(int(_start_orders(np.array([radius]))[0]), finest)
     ra, dec = positions(centre)
     found = nested.around(math.radians(ra), math.radians(dec), order)
     if found is None:
@@ -131,7 +131,7 @@ def _start(centre: FloatArray, radius: float, finest: int) -> tuple[int, IntArra
 
 def _start_orders(radius: FloatArray) -> IntArray:
     fitting = np.floor(np.log2(NEIGHBOURHOOD / (radius + PAD)))
-    return np.clip(fitting, 0, FINEST_START).astype(np.int64)
+    return np.minimum(fitting, FINEST_START).astype(np.int64)
 
 
 def _children(parents: IntArray) -> IntArray:

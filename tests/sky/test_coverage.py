@@ -202,6 +202,14 @@ def test_most_footprints_have_inner_cells() -> None:
     assert len(rows) > 25
 
 
+def test_a_footprint_that_is_a_moc_has_no_border() -> None:
+    moc = MocRegion(((5, 8), (9, 10), (400, 1000)))
+    coverage = cover_footprints(Footprints.from_regions([Circle(1.0, 2.0, 3.0), moc]), 24)
+    own = coverage.rows == 1
+    assert list(zip(coverage.lo[own].tolist(), coverage.hi[own].tolist(), strict=True)) == list(moc.ranges)
+    assert coverage.inner[own].all()
+
+
 def test_a_moc_is_its_own_cover() -> None:
     moc = MocRegion(((5, 8), (9, 10)))
     assert search_ranges(moc).tolist() == [[5, 8], [9, 10]]

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sky.footprints import Footprints
@@ -56,6 +56,9 @@ def one_by_one(text: str | None) -> tuple[Region | None, bool, str | None]:
 
 @settings(max_examples=200)
 @given(st.lists(texts, max_size=8))
+@example(["CIRCLE 1 2 -3", "CIRCLE 1 2 180", "CIRCLE 1 2 181", "CIRCLE 1 2 0", "CIRCLE 1 2 3"])
+@example(["CIRCLE 1 91 3", "CIRCLE 721 0 3", "CIRCLE -361 0 3", "CIRCLE 720 -90 3", "CIRCLE -360 90 3"])
+@example(["POSITION 1 91", "POSITION 721 0", "POSITION -361 0", "POSITION 720 -90", "POSITION -360 90"])
 def test_bulk_equals_one_by_one(column: list[str | None]) -> None:
     footprints = Footprints.from_text(column)
     assert len(footprints) == len(column)

@@ -101,6 +101,30 @@ def test_bad_fits_is_refused() -> None:
             from_fits(content)
 
 
+@pytest.mark.parametrize(
+    ("ranges", "sound"),
+    [
+        ([0, TOP], True),
+        ([7, 8], True),
+        ([7, 7], False),
+        ([8, 7], False),
+        ([0, 5, 9, 9], False),
+        ([-1, 7], False),
+        ([7, TOP + 1], False),
+    ],
+)
+def test_ranges_of_a_file_hold_cells_of_the_sphere(ranges: list[int], *, sound: bool) -> None:
+    table = fits.BinTableHDU.from_columns([fits.Column("RANGE", "K", array=np.array(ranges))])
+    table.header.update({"ORDERING": "RANGE", "MOCDIM": "SPACE"})
+    content = _bytes(fits.HDUList([fits.PrimaryHDU(), table]))
+    if sound:
+        assert from_fits(content) == MocRegion((tuple(ranges),))
+        return
+    with pytest.raises(RegionError) as refused:
+        from_fits(content)
+    assert refused.value.code == "out-of-range"
+
+
 def test_the_empty_moc_has_a_spelling() -> None:
     assert to_ascii(MocRegion(())) == "0/"
     assert from_ascii("0/") == MocRegion(())

@@ -194,17 +194,17 @@ def test_ranges_hold_what_lies_between_their_limits(box: Range, seed: int) -> No
 @pytest.mark.parametrize(
     ("west", "east", "held"),
     [
-        (-math.inf, 10.0, [True, True, False, False, False]),
-        (200.0, math.inf, [True, False, False, True, True]),
-        (-math.inf, math.inf, [True] * 5),
-        (0.0, 360.0, [True] * 5),
-        (350.0, 10.0, [True, True, False, False, True]),
+        (-math.inf, 10.0, [True, True, True, False, False, False]),
+        (200.0, math.inf, [True, False, False, False, True, True]),
+        (-math.inf, math.inf, [True] * 6),
+        (0.0, 360.0, [True] * 6),
+        (350.0, 10.0, [True, True, True, False, False, True]),
     ],
 )
 def test_a_range_is_open_on_either_side(west: float, east: float, held: list[bool]) -> None:
     box = Range(west, east, -10.0, 10.0)
-    assert contains_points(box, [0.0, 5.0, 100.0, 250.0, 355.0], 0.0).tolist() == held
-    assert contains_points(box, [0.0, 5.0, 100.0, 250.0, 355.0], 11.0).tolist() == [False] * 5
+    assert contains_points(box, [0.0, 0.1, 9.9, 100.0, 200.1, 359.9], 0.0).tolist() == held
+    assert not contains_points(box, [0.0, 0.1, 9.9, 100.0, 200.1, 359.9], 11.0).any()
 
 
 @settings(max_examples=60)

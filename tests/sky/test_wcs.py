@@ -7,8 +7,9 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.coordinates import FK5, SkyCoord
+from astropy.coordinates import FK4, FK5, SkyCoord
 from astropy.io.fits import Header
+from astropy.time import Time
 from astropy.utils.data import get_pkg_data_contents
 from astropy.wcs import WCS
 from hypothesis import given, settings
@@ -163,6 +164,8 @@ def test_a_real_tpv_image_follows_its_distortion() -> None:
         ({"RADESYS": "FK4", "EQUINOX": 1950.0}, "fk4"),
         ({"EQUINOX": 1950.0}, "fk4"),
         ({"EPOCH": 1950.0}, "fk4"),
+        ({"RADESYS": "FK4", "MJD-OBS": 44239.0}, FK4(obstime=Time(44239.0, format="mjd"))),
+        ({"RADESYS": "FK4", "DATE-OBS": "1980-01-01"}, FK4(obstime=Time(44239.0, format="mjd"))),
         ({"RADECSYS": "FK5", "EQUINOX": 1975.0}, FK5(equinox="J1975")),
         ({"RADESYS": "ICRS"}, "icrs"),
         ({}, "icrs"),
@@ -268,6 +271,18 @@ def test_rings_around_the_sky_are_mapped(south: float, rows: int) -> None:
     assert not contains_points(found.region, 10.0, -60.0)
     ring = 360.0 * np.degrees(np.sin(np.radians(south + rows + 0.5)) - np.sin(np.radians(south + 0.5)))
     assert ring <= area(found.region) < 1.3 * ring
+
+
+@pytest.mark.parametrize("middle", [0.0, 300.0])
+def test_a_map_whose_middle_is_off_the_sky_has_the_middle_of_what_it_shows(middle: float) -> None:
+    cards = image("SFL", 30.0, 0.0, NAXIS1=360, NAXIS2=180, CDELT1=-1.0, CDELT2=1.0,
+                  CRPIX1=180.5 + middle, CRPIX2=90.5)  # fmt: skip
+    found = celestial_footprint([cards])
+    assert found.region is not None
+    assert found.centre is not None
+    circle = bounding_circle(found.region)
+    spot = (circle.ra, circle.dec) if middle else (30.0, 0.0)
+    assert separation(found.centre.ra, found.centre.dec, *spot) < 1e-9
 
 
 def test_an_image_of_more_than_half_the_sky_is_not_turned_inside_out() -> None:
