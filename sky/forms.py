@@ -251,13 +251,11 @@ def _normalise_range(box: Range) -> Range:
 
 
 def _normalise_union(union: Union) -> Region:
+    check_vertices(sum(len(part.vertices) for part in union.parts if isinstance(part, Polygon)))
     parts: list[Region] = []
-    vertices = 0
     for part in union.parts:
         sound = normalise(part)
         parts.extend(sound.parts if isinstance(sound, Union) else [sound])
-        vertices += len(part.vertices) if isinstance(part, Polygon) else 0
-        check_vertices(vertices)
     if not parts:
         raise RegionError("empty", "the union has no parts")
     return parts[0] if len(parts) == 1 else Union(tuple(parts))

@@ -202,6 +202,20 @@ def test_most_footprints_have_inner_cells() -> None:
     assert len(rows) > 25
 
 
+@pytest.mark.parametrize("size", [1e-6, 0.01, 1.0, 20.0])
+def test_footprints_that_are_not_convex_are_covered_to_their_tips(size: float) -> None:
+    """One of their vertices turns the other way; the edges beside it, drawn on, cut the rest in pieces."""
+    spokes = [1.0, 1.0, 0.1, 1.0, 1.0, 1.0]
+    regions = [normalise_delivered(turned((ra, 40.0), size, spokes))[0] for ra in (10.0, 359.99, 200.0)]
+    coverage = cover_footprints(Footprints.from_regions(regions), 24)
+    for row, region in enumerate(regions):
+        own = coverage.rows == row
+        covered = np.stack((coverage.lo[own], coverage.hi[own]), axis=1)
+        ra, dec = places(region, row)
+        inside = contains_points(region, ra, dec)
+        assert held(cells(ra, dec), covered)[inside].all()
+
+
 def test_a_footprint_that_is_a_moc_has_no_border() -> None:
     moc = MocRegion(((5, 8), (9, 10), (400, 1000)))
     coverage = cover_footprints(Footprints.from_regions([Circle(1.0, 2.0, 3.0), moc]), 24)

@@ -293,11 +293,20 @@ def test_a_union_holds_what_needs_several_parts() -> None:
     assert cover(both, across)
     assert not cover(left, across)
     assert not cover(Union((left, Polygon(((11.0, 0.0), (11.0, 10.0), (20.0, 10.0), (20.0, 0.0))))), across)
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e-5, 1.0])
+def test_a_ring_holds_what_is_over_its_hole_when_that_is_filled(size: float) -> None:
     ring = [
-        Circle(10.0 + 5.0 * math.cos(turn), 5.0 * math.sin(turn), 3.0) for turn in np.linspace(0.0, 6.0, 12)
+        Circle(10.0 + 5.0 * size * math.cos(turn), 5.0 * size * math.sin(turn), 3.0 * size)
+        for turn in np.linspace(0.0, 6.0, 12)
     ]
-    assert not cover(Union(tuple(ring)), Circle(10.0, 0.0, 5.0))
-    assert cover(Union((*ring, Circle(10.0, 0.0, 3.0))), Circle(10.0, 0.0, 5.0))
+    half = 3.5 * size
+    disc = Circle(10.0, 0.0, 5.0 * size)
+    square = Polygon(tuple((10.0 + x * half, y * half) for x, y in ((-1, -1), (-1, 1), (1, 1), (1, -1))))
+    for inner in (disc, square):
+        assert not cover(Union(tuple(ring)), inner)
+        assert cover(Union((*ring, Circle(10.0, 0.0, 3.0 * size))), inner)
 
 
 def test_a_reflex_corner_cuts_what_its_vertices_do_not_show() -> None:
