@@ -39,6 +39,16 @@ def test_each_batch_makes_the_next_version(lake: Lake, files: Rows) -> None:
     assert lake.version() == 3
 
 
+def test_what_a_process_committed_it_does_not_read_back(
+    lake: Lake, files: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    monkeypatch.setattr(type(lake.ledger), "_read", lambda _, version: read.append(version))
+    assert ingest(lake, files(["a"])) == 1
+    assert lake.entry(1).kind == "ingest"
+    assert not read
+
+
 def test_a_batch_over_several_tables_is_one_version(lake: Lake, files: Rows) -> None:
     with lake.writer("ingest") as writer:
         writer.append("phase3v2.provenance", pa.table({"product": ["a"], "source": [1]}))
