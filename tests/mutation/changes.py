@@ -24,6 +24,8 @@ SYMMETRIC = {
     "common_kind",
     "common_number",
     "same_name",
+    "angles",
+    "dots",
     "maximum",
     "minimum",
     "union1d",
