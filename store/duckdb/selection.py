@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,20 +10,16 @@ from numpy.typing import NDArray
 
 from sky import relations
 from sky.coverage import rough_ranges, search_ranges
-from sky.footprints import CIRCLE, POINT, POLYGON, Footprints
-from sky.moc import from_ranges
-from sky.regions import Circle, Region, Union
+from sky.regions import Circle, Region
 from store.duckdb.state import RowIndex, TableState
 from store.limits import TimeLimit
 from store.planner import Narrowing, Relation
-from store.spherical import PositionIndex, ShapeStore
+from store.spherical import PositionIndex
+from store.spherical.cover import as_spans
 from store.spherical.cover import spans as expand
+from store.spherical.refine import MAX_RANGES, covering, footprints_related, positions_inside, searched
 
 IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
-
-MAX_RANGES = 16
-"""Ranges of cells that a search region is covered with at most."""
 
 BRIDGED = 2_048
 """Rows between two spans that are read along with them: the engine reads so many at once anyway, and plans
@@ -97,16 +93,6 @@ def intersection(found: Sequence[Selection]) -> Selection:
     )
 
 
-def as_spans(rows: IntArray) -> IntArray:
-    """Join sorted row numbers into spans."""
-    if not len(rows):
-        return np.empty((0, 2), np.int64)
-    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-    first = rows[np.concatenate(([0], breaks))]
-    last = rows[np.concatenate((breaks - 1, [len(rows) - 1]))] + 1
-    return np.stack((first, last), axis=1)
-
-
 def _is_cone(narrowing: Narrowing) -> bool:
     return narrowing.relation is Relation.POSITION and isinstance(narrowing.region, Circle)
 
@@ -167,11 +153,7 @@ def _exact(table: TableState, narrowing: Narrowing, limit: TimeLimit) -> Selecti
     """Test what the index finds, part by part of a union where that is the same."""
     relation, region = narrowing.relation, narrowing.region
     search = _Search(table, relation, limit)
-    if isinstance(region, Union) and relation in (Relation.POSITION, Relation.INTERSECTS):
-        found = [search.rows(part) for part in region.parts]
-    else:
-        found = [search.rows(region)]
-    rows = np.unique(np.concatenate(found))
+    rows = np.unique(np.concatenate([search.rows(part) for part in searched(relation, region)]))
     how = {
         "narrowed": narrowing.alias,
         "by": f"cells of {'positions' if relation is Relation.POSITION else 'footprints'}",
@@ -180,13 +162,6 @@ def _exact(table: TableState, narrowing: Narrowing, limit: TimeLimit) -> Selecti
         "exact": len(rows),
     }
     return Selection(as_spans(rows), (how,), frozenset({id(narrowing.condition)}))
-
-
-_KERNELS: Mapping[Relation, Callable[[Region, Footprints], BoolArray]] = {
-    Relation.INTERSECTS: relations.intersects,
-    Relation.WITHIN: lambda region, rows: relations.within(rows, region),
-    Relation.CONTAINS: lambda region, rows: relations.contains(rows, region),
-}
 
 
 @dataclass
@@ -201,21 +176,12 @@ class _Search:
 
     def rows(self, region: Region) -> IntArray:
         """Return the rows whose position or footprint stands in the relation to a region."""
-        ranges = self._ranges(region)
+        ranges = covering(self.relation, region, self.limit)
         self.ranges += len(ranges)
         indexes = (self.table.base_index, self.table.delta_index)
         if self.relation is Relation.POSITION:
             return np.concatenate([self._positions(index.positions, ranges, region) for index in indexes])
         return np.concatenate([self._footprints(index, ranges, region) for index in indexes])
-
-    def _ranges(self, region: Region) -> IntArray:
-        """Cover what a row must meet; parts of a union are covered one by one, for the clock's sake."""
-        if not isinstance(region, Union):
-            self.limit.check()
-            return search_ranges(region, MAX_RANGES)
-        parts = region.parts[:1] if self.relation is Relation.CONTAINS else region.parts
-        covered = from_ranges(np.concatenate([self._ranges(part) for part in parts]))
-        return np.asarray(covered.ranges, dtype=np.int64).reshape(-1, 2)
 
     def _positions(self, index: PositionIndex | None, ranges: IntArray, region: Region) -> IntArray:
         if index is None:
@@ -223,9 +189,7 @@ class _Search:
         places = index.places(ranges)
         flat = expand(places)
         self.candidates += len(flat)
-        inside = self.limit.tested(
-            lambda some: relations.contains_points(region, index.ra[some], index.dec[some]), flat
-        )
+        inside = positions_inside(region, index.ra, index.dec, flat, self.limit)
         return np.asarray(index.rows_at(places)[inside])
 
     def _footprints(self, sky: RowIndex, ranges: IntArray, region: Region) -> IntArray:
@@ -234,20 +198,4 @@ class _Search:
             return np.empty(0, np.int64)
         rows = np.unique(cover.hits(ranges))
         self.candidates += len(rows)
-        places = rows - sky.first_row
-        holds = np.zeros(len(rows), np.bool_)
-        if self.relation is Relation.INTERSECTS:
-            holds = self.limit.tested(lambda some: _first_corner_inside(shapes, some, region), places)
-        doubtful = np.flatnonzero(~holds)
-        kernel = _KERNELS[self.relation]
-        holds[doubtful] = self.limit.tested(lambda some: kernel(region, shapes.take(some)), places[doubtful])
-        return np.asarray(rows[holds])
-
-
-def _first_corner_inside(shapes: ShapeStore, places: IntArray, region: Region) -> BoolArray:
-    """Tell which footprints meet the region for sure, because their first corner or centre is in it."""
-    simple = np.isin(shapes.kind[places], (POINT, CIRCLE, POLYGON))
-    first = shapes.offsets[places[simple]]
-    inside = np.zeros(len(places), np.bool_)
-    inside[simple] = relations.contains_points(region, shapes.ra[first], shapes.dec[first])
-    return inside
+        return rows[footprints_related(self.relation, region, shapes, rows - sky.first_row, self.limit)]

@@ -128,3 +128,13 @@ def _spans(first: IntArray, last: IntArray) -> IntArray:
 def spans(ranges: IntArray) -> IntArray:
     """Concatenate the integers of half-open ranges, shape (n, 2)."""
     return _spans(ranges[:, 0], ranges[:, 1])
+
+
+def as_spans(rows: IntArray) -> IntArray:
+    """Join sorted row numbers into spans."""
+    if not len(rows):
+        return np.empty((0, 2), np.int64)
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    first = rows[np.concatenate(([0], breaks))]
+    last = rows[np.concatenate((breaks - 1, [len(rows) - 1]))] + 1
+    return np.stack((first, last), axis=1)
