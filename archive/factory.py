@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import time
-from contextlib import suppress
-from pathlib import Path
 from threading import Event, Thread
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,7 +16,7 @@ from archive.process import Process
 from archive.settings import Settings
 from archive.stores import authority, open_lake, open_tables, require_writable, written_once
 from store.database import FollowerStore
-from store.duckdb import DuckIndex, Follower, Limits, ask_for_generation, generations, refuse
+from store.duckdb import DuckIndex, Follower, Limits, generations
 from store.lake import Lake
 from store.port import Index, Maintainer, Site
 
@@ -27,7 +24,6 @@ FOLLOWER = "index"
 """Name under which the follower says how far it is."""
 
 _BEAT_SECONDS = 2.0
-_REBUILD_SECONDS = 600.0
 
 
 def _secret(settings: Settings) -> bytes:
@@ -88,7 +84,7 @@ def _beat(settings: Settings, stop: Event) -> None:
 
 
 def rebuild_index(settings: Settings) -> int:
-    """Write a generation of the lake's newest version, or have the running follower do it.
+    """Build the index of the lake's newest version, or have the running follower do it.
 
     Returns its version.
 
@@ -98,45 +94,17 @@ def rebuild_index(settings: Settings) -> int:
         When the running follower does not answer in time.
     """
     require_writable(settings)
-    lake = open_lake(settings)
-    follower = open_maintainer(settings, lake)
+    maintainer = open_maintainer(settings, open_lake(settings))
     try:
-        return follower.rebuild()
-    except RuntimeError:
-        return _asked_of_follower(settings, lake.version())
+        return maintainer.rebuild()
     finally:
-        follower.close()
-
-
-class IndexStalled(Exception):  # noqa: N818 - names the condition
-    """The follower did not write a generation in time."""
-
-
-def _asked_of_follower(settings: Settings, version: int) -> int:
-    before = _newest(settings)
-    if before is not None:
-        refuse(settings.index_root, before)
-    ask_for_generation(settings.index_root)
-    old = None if before is None else before.stat().st_ino
-    end = time.monotonic() + _REBUILD_SECONDS
-    while time.monotonic() < end:
-        found = _newest(settings)
-        with suppress(FileNotFoundError):
-            if found is not None and int(found.name) >= version and found.stat().st_ino != old:
-                return int(found.name)
-        time.sleep(0.2)
-    raise IndexStalled(f"the running follower wrote no generation in {_REBUILD_SECONDS:g} s; see its log")
-
-
-def _newest(settings: Settings) -> Path | None:
-    found = generations(settings.index_root)
-    return found[-1][1] if found else None
+        maintainer.close()
 
 
 def newest_generation(settings: Settings) -> int | None:
     """Return the version of the newest generation on disk."""
-    found = _newest(settings)
-    return None if found is None else int(found.name)
+    found = generations(settings.index_root)
+    return found[-1][0] if found else None
 
 
 def build_process(settings: Settings, index: Index, lake: Lake) -> Process:

@@ -202,6 +202,11 @@ class Schemas:
             raise UnknownTableError(name) from None
 
     @cached_property
+    def indexed(self) -> Mapping[str, Table]:
+        """The tables whose rows an index holds, by lower-case name."""
+        return {name: table for name, table in self._tables.items() if table.indexed and not table.virtual}
+
+    @cached_property
     def public(self) -> Schemas:
         """The part that users see."""
         kept = (

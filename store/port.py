@@ -45,6 +45,10 @@ class IndexNotReady(QueryError):  # noqa: N818
     """The index has not caught up with anything yet."""
 
 
+class IndexStalled(Exception):  # noqa: N818 - names the condition
+    """The process that maintains the index did not build it in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """What served values are made of: the naming authority (no ``ivo://``) and the public base URL."""
@@ -165,10 +169,12 @@ class Maintainer(Protocol):
     def rebuild(self) -> int:
         """Build the index anew from a snapshot of the lake's newest version; return that version.
 
+        Where another process maintains the index, it is the one to do it, and this waits for that.
+
         Raises
         ------
-        RuntimeError
-            When another process maintains the index.
+        IndexStalled
+            When the other process does not do it in time.
         """
         ...
 

@@ -8,14 +8,15 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import schemas
 from store.duckdb.generation import build_generation, remove_drafts, set_aside
 from store.duckdb.index import most_delta
 from store.duckdb.layout import IN_USE, BadGenerationError, Manifest, generations
-from store.duckdb.wanted import answered, is_wanted, refused
+from store.duckdb.wanted import answered, ask_for_generation, is_wanted, refuse, refused
+from store.follower import awaited, step_until
 from store.lake import Lake
 
 LOG = logging.getLogger(__name__)
@@ -76,20 +77,35 @@ class Follower:
         if reason is None or self._waits_for_load():
             return None
         LOG.info("writing a generation: %s", reason)
-        return self.rebuild()
+        return self._build()
 
-    def rebuild(self) -> int:
+    def rebuild(self, *, patience: float = 600.0) -> int:
         """Write the generation of the newest version from a snapshot of the lake, whatever there is.
+
+        Who holds the lease does it; when that is another process, it has ``patience`` seconds.
 
         Raises
         ------
-        RuntimeError
-            When another process holds the lease.
+        IndexStalled
+            When the other process does not do it in time.
         LakeError, OSError
             When the lake cannot be read or the folder not be written.
         """
-        if not self._hold_lease():
-            raise RuntimeError("another process is writing generations")
+        return self._build() if self._hold_lease() else self._ask_for_it(patience)
+
+    def _ask_for_it(self, patience: float) -> int:
+        version, before = self._lake.version(), _newest(self._folder)
+        if before is not None:
+            refuse(self._folder, before[1])
+        ask_for_generation(self._folder)
+
+        def built() -> int | None:
+            found = _newest(self._folder)
+            return None if found is None or found[0] < version or found == before else found[0]
+
+        return awaited(built, patience)
+
+    def _build(self) -> int:
         answered(self._folder)
         version = self._lake.version()
         threads, memory = self._resources
@@ -102,15 +118,7 @@ class Follower:
 
     def run_forever(self, stop: threading.Event, *, poll: float = 0.5) -> None:
         """Step until told to stop; a failure is logged and tried again."""
-        while not stop.is_set():
-            pause = poll
-            try:
-                self.step()
-            except Exception:
-                LOG.exception("writing a generation failed; trying again in %.0f s", self._policy.pause)
-                pause = self._policy.pause
-            stop.wait(pause)
-        self.close()
+        step_until(stop, self, poll=poll, pause=self._policy.pause)
 
     def close(self) -> None:
         """Give the lease back."""
@@ -180,12 +188,11 @@ class Follower:
     def _growth(self, old: int, new: int) -> tuple[int, int]:
         """Return by how many rows tables grew, and how many rows there were."""
         grown = total = 0
-        before = {table.name: table for table in self._lake.schemas(old) if _is_indexed(table)}
-        for table in self._lake.schemas(new):
-            if _is_indexed(table):
-                was = self._lake.row_count(table.name, old) if table.name in before else 0
-                grown += max(0, self._lake.row_count(table.name, new) - was)
-                total += was
+        before = self._lake.schemas(old).indexed
+        for name in self._lake.schemas(new).indexed:
+            was = self._lake.row_count(name, old) if name in before else 0
+            grown += max(0, self._lake.row_count(name, new) - was)
+            total += was
         return grown, total
 
     def _remove_old(self) -> None:
@@ -202,8 +209,13 @@ def _trouble(generation: Path) -> str | None:
     return None
 
 
-def _is_indexed(table: schemas.Table) -> bool:
-    return table.indexed and not table.virtual
+def _newest(folder: Path) -> tuple[int, Path, int, int] | None:
+    """Return the newest generation: its version, its folder, and what tells it from another one there."""
+    with suppress(FileNotFoundError):
+        for version, generation in reversed(generations(folder)):
+            found = generation.stat()
+            return version, generation, found.st_ino, found.st_mtime_ns
+    return None
 
 
 def _remove_unused(folder: Path) -> None:

@@ -87,13 +87,12 @@ def _write_tables(source: Source, version: int, draft: Path, threads: int, memor
         "memory_limit": memory,
         "temp_directory": str(spill),
     }
-    declared = [table for table in source.schemas(version) if table.indexed and not table.virtual]
     with duckdb.connect(str(draft / DATABASE), config=config) as database:
         written = [
             _write_table(
                 source, version, draft, database=database, stored=stored_table(table, number), table=table
             )
-            for number, table in enumerate(declared)
+            for number, table in enumerate(source.schemas(version).indexed.values())
         ]
         database.execute("CHECKPOINT")
     shutil.rmtree(spill, ignore_errors=True)

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from store.duckdb import Follower, Policy
 from store.duckdb.layout import MANIFEST, generations
 from store.duckdb.wanted import ask_for_generation
 from store.lake import FeedIncomplete
+from store.port import IndexStalled
 from vo.adql import translate
 
 HERE = Path(__file__).parent
@@ -51,11 +53,27 @@ def test_only_one_follower_writes(world: Any) -> None:
     first, second = world.follower(), world.follower()
     assert first.step() == 0
     world.put("sky.plain", plain(0, 3))
-    with pytest.raises(RuntimeError):
-        second.rebuild()
+    with pytest.raises(IndexStalled):
+        second.rebuild(patience=0)
     assert second.step() is None
     first.close()
     assert second.rebuild() == 1
+
+
+def test_who_does_not_hold_the_lease_has_the_generation_written_again_by_who_does(world: Any) -> None:
+    first, second = world.follower(), world.follower()
+    world.put("sky.plain", plain(0, 3))
+    assert first.step() == 1
+    before = (world.index_folder / "1" / MANIFEST).stat().st_mtime_ns
+    stop = threading.Event()
+    stepping = threading.Thread(target=first.run_forever, args=(stop,), kwargs={"poll": 0.01})
+    stepping.start()
+    try:
+        assert second.rebuild(patience=120) == 1
+    finally:
+        stop.set()
+        stepping.join()
+    assert (world.index_folder / "1" / MANIFEST).stat().st_mtime_ns > before
 
 
 def test_a_delta_is_folded_when_it_grew_or_after_quiet(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
