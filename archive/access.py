@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from archive.problems import Problem
+from store.served import PROPRIETARY, is_held
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,9 @@ class AccessPolicy:
 
     def is_public(self, release_date: datetime | None) -> bool:
         """Whether anyone may have the bytes now; a date without time zone is UTC."""
-        if release_date is None:
-            return True
-        if release_date.tzinfo is None:
+        if release_date is not None and release_date.tzinfo is None:
             release_date = release_date.replace(tzinfo=UTC)
-        return self.clock() >= release_date
+        return not is_held(release_date, self.clock())
 
     def require_bytes(self, dp_id: str, release_date: datetime | None) -> None:
         """Let the request pass when the user may have the file's bytes.
@@ -46,5 +45,5 @@ class AccessPolicy:
             kind="proprietary",
             headers={"WWW-Authenticate": f'Bearer realm="{self.realm}"'},
             release_date=when,
-            data_rights="proprietary",
+            data_rights=PROPRIETARY,
         )

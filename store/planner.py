@@ -7,14 +7,18 @@ a constant region, and no outer join can bring the row back as NULLs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import schemas
 from query import tree
+from sky.coverage import NEIGHBOURHOOD
+from sky.healpix import STORED_ORDER
 from sky.regions import Circle, Point, Region
+from sky.vectors import TOLERANCE
 
 
 class Relation(StrEnum):
@@ -286,3 +290,48 @@ def _cone_join(
     one, other = (position_of(end, tables) for end in ends)
     if one is not None and other is not None and one != other and 0 <= radius.value <= 180:
         yield ConeJoin(one, other, float(radius.value), condition, swaps)
+
+
+@dataclass(frozen=True, slots=True)
+class CellJoin:
+    """A join by position that is made one by cell.
+
+    Rows of ``near`` are repeated for their cell of ``order`` and the cells around; those of ``far`` that
+    fulfil the condition lie in one of these.
+    """
+
+    near: str
+    far: str
+    order: int
+    condition: tree.Predicate
+
+
+def cell_joins(nodes: Sequence[Any], size: Callable[[tree.TableRef], int | None]) -> tuple[CellJoin, ...]:
+    """Choose which tables are repeated: the smaller of two where they may change places, each once.
+
+    ``size`` tells how many rows there are to join, None where the rows have no cells.
+    """
+    joins = cone_joins(nodes)
+    if not joins:
+        return ()
+    refs = {node.alias: node for node in nodes if isinstance(node, tree.TableRef)}
+    sizes = {alias: size(refs[alias]) for join in joins for alias in (join.near, join.far)}
+    found: dict[str, CellJoin] = {}
+    for join in joins:
+        near, far, order = join.near, join.far, _order(join.radius)
+        one, other = sizes[near], sizes[far]
+        if one is None or other is None or order is None:
+            continue
+        if join.swaps and other < one:
+            near, far = far, near
+        if near not in found:
+            found[near] = CellJoin(near, far, order, join.condition)
+    return tuple(found.values())
+
+
+def _order(radius: float) -> int | None:
+    """Return the finest order whose cells with their neighbours hold every cone of ``radius`` degrees."""
+    reach = math.radians(radius) + 2 * TOLERANCE
+    if reach > NEIGHBOURHOOD:
+        return None
+    return min(STORED_ORDER, int(math.log2(NEIGHBOURHOOD / reach)))

@@ -9,11 +9,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import schemas
 from schemas.model import PLACEHOLDER
 from store.planner import ColumnCondition
 from store.port import Site
+
+PUBLIC, PROPRIETARY = "public", "proprietary"
+"""What rows say of their rights when they store nothing, and before their time has come."""
+
+
+def is_held(since: datetime | None, moment: datetime) -> bool:
+    """Tell whether a row whose ``rights_of`` time is ``since`` is proprietary at a moment.
+
+    It is public from that instant on, the instant itself included, and always without one. This is the rule;
+    engines and the access policy follow it.
+    """
+    return since is not None and moment < since
+
+
+def rights(stored: str | None, since: datetime | None, moment: datetime) -> str:
+    """Return what a row shows in a ``rights_of`` column at a moment."""
+    return PROPRIETARY if is_held(since, moment) else PUBLIC if stored is None else stored
 
 
 @dataclass(frozen=True)

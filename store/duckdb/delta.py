@@ -17,13 +17,14 @@ from schemas.tap_schema import tap_schema_tables
 from sky.footprints import Footprints
 from store.duckdb.engine import BASE
 from store.duckdb.generation import as_floats
-from store.duckdb.layout import ROW, StoredTable, X, Y, Z, sql_type, stored_table
+from store.duckdb.layout import ROW, StoredTable, stored_table
 from store.duckdb.rows import stored_rows
 from store.duckdb.state import RowIndex, State, TableState, with_columns
 from store.duckdb.texts import TextIndex, hashes
 from store.lake import Change, Step
 from store.spherical import CoverIndex, PositionIndex, ShapeStore
 from store.spherical.shapes import joined
+from store.sql.kinds import X, Y, Z, sql_type
 
 IntArray = NDArray[np.int64]
 
@@ -49,7 +50,7 @@ class Delta:
         NeedsGenerationError
             When it stores a table otherwise than it is declared now.
         """
-        shown = {name: self._declared(tables.get(name), table) for name, table in _indexed(declared).items()}
+        shown = {name: self._declared(tables.get(name), table) for name, table in declared.indexed.items()}
         return State(version, declared, shown, self._virtual(declared))
 
     def apply(self, state: State, step: Step, declared: schemas.Schemas) -> State:
@@ -58,7 +59,7 @@ class Delta:
         self._engine.execute("BEGIN")
         try:
             tables = {name: table for name, table in state.tables.items() if name not in _lower(step.dropped)}
-            for name, table in _indexed(declared).items():
+            for name, table in declared.indexed.items():
                 tables[name] = self._declared(tables.get(name), table)
             tables = {name: table for name, table in tables.items() if name in declared}
             for change in step.changes:
@@ -183,10 +184,6 @@ def _grown(table: TableState, rows: pa.Table, first: int) -> RowIndex:
         added = TextIndex.build(hashes(rows[table.stored.by_name[name].name]), first)
         texts[name] = texts[name].with_more(added) if name in texts else added
     return RowIndex(positions, cover, shapes, table.base_rows, texts)
-
-
-def _indexed(declared: schemas.Schemas) -> dict[str, schemas.Table]:
-    return {table.name.lower(): table for table in declared if table.indexed and not table.virtual}
 
 
 def _lower(names: Iterable[str]) -> set[str]:

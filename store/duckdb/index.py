@@ -11,13 +11,14 @@ from pathlib import Path
 import duckdb
 
 from store.duckdb.delta import Delta, NeedsGenerationError
-from store.duckdb.engine import Hold, Limits, open_engine
+from store.duckdb.engine import Hold, open_engine
 from store.duckdb.layout import BadGenerationError, generations
 from store.duckdb.snapshot import DuckSnapshot
 from store.duckdb.state import State, base_tables
 from store.duckdb.wanted import ask_for_generation, refuse
 from store.lake import FeedIncomplete, Lake, LakeError
 from store.port import IndexNotReady, IndexStatus, Site
+from store.sql.instance import Limits
 
 LOG = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What a generation on disk looks like, and how declared columns are named and typed in the engine.
+"""What a generation on disk looks like, and how declared columns are named in the engine.
 
 A generation is a folder ``<index>/<version>`` that never changes once it has this name::
 
@@ -31,28 +31,8 @@ MANIFEST = "manifest.json"
 DATABASE = "index.duckdb"
 IN_USE = "in-use"
 
-ROW, X, Y, Z = "_row", "_x", "_y", "_z"
-"""Columns beside the declared ones and the cell: row number, unit vector of the position."""
-
-_SQL_TYPES: Mapping[Kind, str] = {
-    Kind.BOOLEAN: "BOOLEAN",
-    Kind.SHORT: "SMALLINT",
-    Kind.INT: "INTEGER",
-    Kind.LONG: "BIGINT",
-    Kind.FLOAT: "FLOAT",
-    Kind.DOUBLE: "DOUBLE",
-    Kind.TEXT: "VARCHAR",
-    Kind.TIMESTAMP: "TIMESTAMP",
-    Kind.POINT: "DOUBLE[2]",
-    Kind.CIRCLE: "DOUBLE[3]",
-    Kind.POLYGON: "DOUBLE[]",
-    Kind.REGION: "VARCHAR",
-}
-
-
-def sql_type(kind: Kind, *, array: bool = False) -> str:
-    """Return the engine's type for a kind."""
-    return f"{_SQL_TYPES[kind]}[]" if array else _SQL_TYPES[kind]
+ROW = "_row"
+"""Column with the row number, beside those that ``store.sql`` knows."""
 
 
 class BadGenerationError(Exception):
@@ -87,6 +67,11 @@ class StoredTable:
     def by_name(self) -> Mapping[str, StoredColumn]:
         """Columns by lower-case name."""
         return {column.name.lower(): column for column in self.columns}
+
+    @cached_property
+    def sql_names(self) -> Mapping[str, str]:
+        """The SQL name of each column by lower-case name."""
+        return {name: column.stored_as for name, column in self.by_name.items()}
 
     def holds(self, table: schemas.Table) -> bool:
         """Whether rows of a declaration fit here: the same but for columns that were added or dropped."""

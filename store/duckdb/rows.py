@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 import schemas
 from schemas.arrow import HEALPIX, arrow_type
 from sky.healpix import unit_vectors
-from store.duckdb.layout import StoredTable, X, Y, Z
+from store.duckdb.layout import StoredTable
+from store.sql.kinds import X, Y, Z
 
 
 def stored_schema(stored: StoredTable, extra: tuple[str, ...] = ()) -> pa.Schema:

@@ -78,10 +78,10 @@ class TableState:
         """How many rows there are."""
         return self.end - len(self.gone)
 
-    @cached_property
+    @property
     def columns(self) -> Mapping[str, str]:
         """The SQL name of each column by lower-case name."""
-        return {name: column.stored_as for name, column in self.stored.by_name.items()}
+        return self.stored.sql_names
 
     @cached_property
     def base_gone(self) -> IntArray:

@@ -16,13 +16,15 @@ from query import tree
 from schemas import Kind
 from schemas.arrow import HEALPIX
 from store.duckdb.engine import BASE
-from store.duckdb.layout import ROW, StoredColumn, StoredTable, X, Y, Z, sql_type
-from store.duckdb.near import NO_JOINS, NearJoins
+from store.duckdb.layout import ROW, StoredColumn, StoredTable
 from store.duckdb.selection import Selection
-from store.duckdb.served import condition_sql, rights_value, served_value
 from store.duckdb.state import State, TableState
 from store.port import QueryRejected, Site
 from store.served import ServedCondition
+from store.sql.kinds import X, Y, Z, sql_type
+from store.sql.near import NO_JOINS, NearJoins
+from store.sql.part import Part
+from store.sql.served import condition_sql, shown_value
 
 IntArray = NDArray[np.int64]
 
@@ -107,7 +109,8 @@ class StateTables:
         for source, stored, first, last in parts:
             where = self._conditions(alias, state, t, first, last)
             if where is not None:
-                served = (condition_sql(each, stored, t) for each in self.served if each.alias == alias)
+                own = (each for each in self.served if each.alias == alias)
+                served = (condition_sql(each, stored.sql_names, t) for each in own)
                 conditions = [*where, *(sql for sql in served if sql)]
                 found.append(Part(source, t, self._values(alias, table, stored, used, t), conditions))
         return found
@@ -121,10 +124,8 @@ class StateTables:
             if name in used:
                 here, declared = stored.by_name.get(name), table.by_name.get(name)
                 sql = f"{t}.{here.stored_as}" if here is not None else _null(column)
-                if declared is not None and declared.served:
-                    sql = served_value(declared, stored, self.site, sql, t)
-                elif declared is not None and declared.rights_of:
-                    sql = rights_value(stored, declared.rights_of, self.moment, sql, t)
+                if declared is not None:
+                    sql = shown_value(declared, stored.sql_names, sql, t, site=self.site, moment=self.moment)
                 values[column.stored_as] = sql
         return values | {name: f"{t}.{name}" for name in self._beside(alias, whole, used)}
 
@@ -174,22 +175,6 @@ class StateTables:
         if name not in self.registered:
             self.registered[name] = pa.table({"n": selection.rows()})
         return name
-
-
-@dataclass(frozen=True)
-class Part:
-    """Rows of one stored table, called ``alias``: the SQL of columns by name, and what rows must fulfil."""
-
-    source: str
-    alias: str
-    values: Mapping[str, str]
-    conditions: Sequence[str]
-
-    def select(self) -> str:
-        """Return the SQL of a query for the columns."""
-        columns = (f"{sql} AS {name}" for name, sql in self.values.items())
-        where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
-        return f"SELECT {', '.join(columns) or '1'} FROM {self.source} AS {self.alias}{where}"
 
 
 def _within(rows: IntArray, spans: IntArray) -> IntArray:

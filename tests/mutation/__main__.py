@@ -31,6 +31,9 @@ AREAS = {
     "follower": (
         (
             *(f"store/duckdb/{name}.py" for name in _FOLLOWING),
+            "store/follower.py",
+            "store/spherical/refine.py",
+            "store/sql/running.py",
             "store/lake/feed.py",
             "store/lake/ledger.py",
         ),

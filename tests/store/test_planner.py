@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import schemas
 from query import tree
 from schemas import parse_schema
+from sky.coverage import NEIGHBOURHOOD
+from sky.healpix import STORED_ORDER
 from sky.regions import Circle, Point
-from store.planner import Relation, column_conditions, cone_joins, narrowings
+from store.planner import Relation, cell_joins, column_conditions, cone_joins, narrowings
 from vo.adql import translate
 
 DECLARED = schemas.Schemas(
@@ -167,3 +173,37 @@ def test_tables_join_where_positions_are_near(
     query = translate(f"SELECT b.id FROM {source} WHERE {where}", DECLARED)
     joins = cone_joins(tuple(tree.walk(query)))
     assert [(j.near, j.far, j.radius, j.swaps) for j in joins] == ([(*ends, 0.5, swaps)] if ends else [])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "source", "where", "chosen"),
+    [
+        ({"a": 9, "b": 4}, "s.a AS a, s.b AS b", AROUND, [("b", "a")]),
+        ({"a": 4, "b": 9}, "s.a AS a, s.b AS b", AROUND, [("a", "b")]),
+        ({"a": 4, "b": 4}, "s.a AS a, s.b AS b", AROUND, [("a", "b")]),
+        ({"a": 9, "b": 4}, f"s.b AS b LEFT JOIN s.a AS a ON {AROUND}", "b.id = 'x'", [("a", "b")]),
+        ({"a": 9, "b": None}, "s.a AS a, s.b AS b", AROUND, []),
+        ({"a": 4, "b": 9}, "s.a AS a, s.b AS b", f"{AROUND} AND {APART} < 0.25", [("a", "b")]),
+        ({"a": 4, "b": 9}, "s.a AS a, s.b AS b", f"{APART} < 90", []),
+        ({"a": 4, "b": 9}, "s.a AS a, s.b AS b", "a.id = b.id", []),
+    ],
+)
+def test_the_smaller_table_is_repeated_once_for_the_cells_around_its_rows(
+    sizes: dict[str, int | None], source: str, where: str, chosen: list[tuple[str, str]]
+) -> None:
+    nodes = tuple(tree.walk(translate(f"SELECT b.id FROM {source} WHERE {where}", DECLARED)))
+    joins = cell_joins(nodes, lambda ref: sizes[ref.table.local_name])
+    assert [(join.near, join.far) for join in joins] == chosen
+    assert all(join.condition in nodes for join in joins)
+
+
+@given(st.floats(0, 90))
+def test_the_cells_of_a_join_are_the_smallest_whose_neighbours_hold_its_cones(radius: float) -> None:
+    query = translate(f"SELECT b.id FROM s.a AS a, s.b AS b WHERE {APART} <= {radius!r}", DECLARED)
+    joins = cell_joins(tuple(tree.walk(query)), lambda _: 1)
+    # The band in which points count as on the rim lies within this much.
+    least, most = math.radians(radius), math.radians(radius) + 1e-11
+    assert bool(joins) or most > NEIGHBOURHOOD
+    for join in joins:
+        assert least < NEIGHBOURHOOD / 2**join.order
+        assert join.order == STORED_ORDER or most > NEIGHBOURHOOD / 2 ** (join.order + 1)

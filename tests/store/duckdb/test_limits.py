@@ -3,9 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import duckdb
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,13 +11,10 @@ from hypothesis import strategies as st
 from query import tree
 from sky.regions import Circle
 from store import limits
-from store.duckdb.engine import Watchdog
 from store.duckdb.selection import select
-from store.duckdb.snapshot import open_reader
 from store.limits import FIRST_CHUNK, BoolArray, IntArray, TimeLimit
 from store.planner import narrowings
 from store.port import QueryTimeout
-from tests.support.processes import wait_until
 from vo.adql import translate
 
 MANY = tuple(Circle(ra, dec, 2.0) for ra in range(0, 360, 30) for dec in range(-80, 90, 20))
@@ -102,34 +97,6 @@ def test_a_union_finds_what_its_parts_find(sky_world: Any, relation: str) -> Non
         apart = set[str]().union(*(found(circle) for circle in MANY[::5]))
         assert found(*MANY[::5]) == apart
         assert len(apart) > 5
-
-
-@pytest.mark.timeout(60)
-def test_a_query_that_begins_after_its_deadline_is_stopped_all_the_same() -> None:
-    with duckdb.connect(":memory:") as connection:
-        deadline = Watchdog().watch(connection, 0.01)
-        wait_until(lambda: deadline.passed, "the deadline has passed", 30)
-        with pytest.raises(duckdb.InterruptException):
-            connection.execute("SELECT count(*) FROM range(1_000_000_000_000) WHERE hash(range) = 1")
-        deadline.cancel()
-
-
-class _Public:
-    """A cursor with nothing but its documented interface."""
-
-    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        self.sql = cursor.sql
-
-
-def test_answers_stream_with_and_without_the_short_way() -> None:
-    sql = "SELECT range AS o0, 'é' || range AS o1 FROM range(50_000) ORDER BY range"
-    with duckdb.connect(":memory:") as connection:
-        assert hasattr(connection, "_submit")
-        short = pa.Table.from_batches(list(open_reader(connection, sql)))
-        long = pa.Table.from_batches(list(open_reader(_Public(connection), sql)))  # type: ignore[arg-type]
-    assert short.equals(long)
-    assert short.num_rows == 50_000
-    assert short.column("o1")[7].as_py() == "é7"
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import schemas
 from archive.access import AccessPolicy
-from store.duckdb.layout import StoredColumn, StoredTable
-from store.duckdb.served import rights_value
+from store import served
+from store.sql.served import rights_value
 from tests.store.duckdb.conftest import World
 from vo.adql import translate
 
@@ -28,11 +28,7 @@ tables:
       - {name: rights, kind: text, rights_of: since}
       - {name: since, kind: timestamp}
 """
-COLUMNS = (
-    StoredColumn("rights", "text", array=False, stored_as="c0"),
-    StoredColumn("since", "timestamp", array=False, stored_as="c1"),
-)
-STORED = StoredTable("held.data", "t0", 0, ("id",), None, None, COLUMNS)
+STORED = {"rights": "c0", "since": "c1"}
 NOW = datetime(2026, 3, 1, 12, 0, 0)  # noqa: DTZ001 - times of the lake are UTC without saying so
 DAY = timedelta(days=1)
 
@@ -58,7 +54,7 @@ def rights(stored: str | None, since: datetime | None, moment: datetime = NOW) -
 def test_rows_are_proprietary_until_their_time_then_what_they_store_or_public(
     stored: str | None, since: datetime | None, shown: str
 ) -> None:
-    assert rights(stored, since) == shown
+    assert rights(stored, since) == served.rights(stored, since, NOW) == shown
 
 
 @given(st.integers(-3, 3) | st.integers(-(10**13), 10**13))
@@ -66,6 +62,7 @@ def test_rights_shown_are_those_that_the_access_policy_applies(microseconds: int
     since = NOW + timedelta(microseconds=microseconds)
     policy = AccessPolicy("here", lambda: NOW.replace(tzinfo=UTC))
     assert (rights(None, since) == "public") == policy.is_public(since)
+    assert rights(None, since) == served.rights(None, since, NOW)
 
 
 def test_rights_are_shown_counted_and_searched_in_generation_and_delta_alike(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from query.functions import ENGINE_FUNCTIONS
-from store.duckdb.compiler.functions import FORMS
 from store.port import QueryRejected
+from store.sql.compiler.functions import FORMS
 
 Ask = Callable[..., list[dict[str, Any]]]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from query import tree
 from schemas import Kind
-from store.duckdb.layout import sql_type
 from store.port import QueryRejected, QueryTooLarge
+from store.sql.kinds import sql_type
 
 MOST_SQL = 8_000_000
 """Characters of SQL that the values of a query may come to; some forms write what they are made of twice."""

@@ -9,10 +9,8 @@ import math
 from typing import Literal
 
 from query import tree
-from store.duckdb.compiler.literals import double
-
-RIM = math.radians(5e-11)
-"""Half of the band around a boundary in which points count as on it, as in ``sky.relations`` [rad]."""
+from sky.vectors import TOLERANCE
+from store.sql.compiler.literals import double
 
 Triple = tuple[str, str, str]
 """The SQL of a unit vector."""
@@ -38,7 +36,7 @@ def degrees_apart(left: Triple, right: Triple) -> str:
 
 def compare_distance(left: Triple, right: Triple, operator: tree.Operator, radius: float) -> str:
     """Compare a distance with 0 to 180 degrees; for ``<=`` and its opposite the rim is inside."""
-    rim = RIM if operator in ("<=", ">") else 0.0
+    rim = TOLERANCE if operator in ("<=", ">") else 0.0
     if radius <= 90:
         bound = 2 * math.sin(math.radians(radius) / 2) + rim
         return f"({_chord2(left, right)} {operator} {double(bound * bound)})"
@@ -48,8 +46,8 @@ def compare_distance(left: Triple, right: Triple, operator: tree.Operator, radiu
 
 def within_radius(left: Triple, right: Triple, radius: str) -> str:
     """Test whether two points are within a distance that SQL tells; NULL unless it is 0 to 180 degrees."""
-    bound = f"pow(2 * sin(radians({radius}) / 2) + {double(RIM)}, 2)"
-    rest = f"pow(greatest(0, 2 * sin(radians(180 - {radius}) / 2) - {double(RIM)}), 2)"
+    bound = f"pow(2 * sin(radians({radius}) / 2) + {double(TOLERANCE)}, 2)"
+    rest = f"pow(greatest(0, 2 * sin(radians(180 - {radius}) / 2) - {double(TOLERANCE)}), 2)"
     return (
         f"CASE WHEN {radius} BETWEEN 0 AND 90 THEN {_chord2(left, right)} <= {bound} "
         f"WHEN {radius} BETWEEN 90 AND 180 THEN {_chord2(left, right, '+')} >= {rest} END"

@@ -16,17 +16,17 @@ from sky.regions import Circle, Point, Polygon, Region, centroid
 from sky.regions import area as area_of
 from sky.text import to_stcs
 from store import planner
-from store.duckdb.compiler.chords import (
+from store.port import QueryRejected
+from store.sql.compiler.chords import (
     Triple,
     compare_distance,
     degrees_apart,
     unit_vector,
     within_radius,
 )
-from store.duckdb.compiler.literals import bounded, double, text
-from store.duckdb.compiler.scope import Scope
-from store.duckdb.layout import X, Y, Z
-from store.port import QueryRejected
+from store.sql.compiler.literals import bounded, double, text
+from store.sql.compiler.scope import Scope
+from store.sql.kinds import X, Y, Z
 
 
 class Geometry:

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from sky import relations
 from sky.footprints import ABSENT, Footprints
-from sky.healpix import STORED_ORDER, cells
+from sky.healpix import STORED_ORDER, cells, neighbourhoods
 from sky.regions import Region, area, centroid
 from sky.text import parse_region
-from store.duckdb.near import cells_around
 
 Column: TypeAlias = pa.ChunkedArray
 Bools: TypeAlias = NDArray[np.bool_]
@@ -37,7 +36,7 @@ def register(database: duckdb.DuckDBPyConnection) -> None:
         ("sky_contains", _pairs(relations.contains_pairs), [text, text], truth),
         ("sky_area", _area, [text], number),
         ("sky_centre", _centre, [text], "DOUBLE[2]"),
-        ("sky_near", cells_around, ["BIGINT", "BIGINT"], "BIGINT[]"),
+        ("sky_near", _near, ["BIGINT", "BIGINT"], "BIGINT[]"),
         ("sky_cell", _cell, ["BIGINT", number, number], "BIGINT"),
     )
     for name, function, takes, gives in functions:
@@ -139,3 +138,18 @@ def _cell(order: Column, ra: Column, dec: Column) -> pa.Array:
     known = (depth >= 0) & (depth <= STORED_ORDER) & (found >= 0)
     shift = 2 * (STORED_ORDER - np.where(known, depth, STORED_ORDER)).astype(np.int64)
     return pa.array(found >> shift, mask=~known)
+
+
+def _near(order: Column, cell: Column) -> pa.Array:
+    """List the cells of a constant order around cells of order 29; none where there is no position."""
+    numbers = cell.combine_chunks()
+    if isinstance(numbers, pa.ChunkedArray):
+        numbers = numbers.combine_chunks()
+    known: NDArray[np.int64] = numbers.fill_null(-1).to_numpy(zero_copy_only=False)
+    if not len(known):
+        return pa.array([], pa.list_(pa.int64()))
+    depth = int(order[0].as_py())
+    around = neighbourhoods(np.maximum(known, 0) >> 2 * (STORED_ORDER - depth), depth)
+    valid = (around >= 0) & (known >= 0)[:, None]
+    offsets = np.concatenate(([0], np.cumsum(valid.sum(axis=1)))).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(around[valid]))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from schemas import Kind
-from store.duckdb.layout import sql_type
+from store.sql.kinds import sql_type
 
 Form: TypeAlias = Callable[[tuple[str, ...], Kind], str]
 """From the arguments' SQL and the result's kind to the call's SQL."""

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import schemas
 from query import tree
-from store.duckdb.compiler.expressions import Expressions
-from store.duckdb.compiler.predicates import Predicates
-from store.duckdb.compiler.scope import Scope, outputs
-from store.duckdb.layout import sql_type
+from store.sql.compiler.expressions import Expressions
+from store.sql.compiler.predicates import Predicates
+from store.sql.compiler.scope import Scope, outputs
+from store.sql.kinds import sql_type
 
 
 class Direct(Protocol):

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from query import tree
 from schemas import Kind
-from store.duckdb.compiler.functions import FORMS, finite, number_of
-from store.duckdb.compiler.geometry import Geometry
-from store.duckdb.compiler.literals import MOST_SQL, bounded, literal
-from store.duckdb.compiler.scope import Scope
-from store.duckdb.layout import sql_type
 from store.port import QueryRejected, QueryTooLarge
+from store.sql.compiler.functions import FORMS, finite, number_of
+from store.sql.compiler.geometry import Geometry
+from store.sql.compiler.literals import MOST_SQL, bounded, literal
+from store.sql.compiler.scope import Scope
+from store.sql.kinds import sql_type
 
 _REAL = (Kind.FLOAT, Kind.DOUBLE)
 

@@ -8,8 +8,8 @@ from collections.abc import Set as AbstractSet
 from query import tree
 from schemas import Kind
 from store import planner
-from store.duckdb.compiler.expressions import Expressions
-from store.duckdb.compiler.literals import listed
+from store.sql.compiler.expressions import Expressions
+from store.sql.compiler.literals import listed
 
 MOST_FILTERS = 100
 """Conditions joined by AND that are written as such; the time to plan grows with their number's square."""
