@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "ONEDFS_"
@@ -16,6 +16,8 @@ PREFIX = "ONEDFS_"
 
 _AUTHORITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{2,}\Z")
 
+
+_INDEX_PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 
 AUTHORITY_EXPECTED = "expected a naming authority such as archive.example, without ivo://"
 """What is said of anything else."""
@@ -45,6 +47,21 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8000", title="Base URL under which users reach the service"
     )
     title: str = Field(default="One DFS", title="Name of the archive, as its pages show it")
+
+    elasticsearch_url: str | None = Field(
+        default=None,
+        title="URLs of Elasticsearch's nodes, separated by commas; unset: the embedded index",
+    )
+    elasticsearch_api_key: SecretStr | None = Field(default=None, title="API key for Elasticsearch")
+    elasticsearch_ca_file: Path | None = Field(
+        default=None, title="File with the certificate of the authority that Elasticsearch's is signed by"
+    )
+    elasticsearch_prefix: str = Field(
+        default="onedfs", title="What the names of the archive's indices in Elasticsearch begin with"
+    )
+    elasticsearch_replicas: int = Field(
+        default=1, ge=0, le=10, title="Copies of each shard in Elasticsearch, beside the first"
+    )
 
     default_rows: int = Field(
         default=20_000, gt=0, title="Rows of a TAP or cone search when MAXREC is absent"
@@ -79,6 +96,29 @@ class Settings(BaseSettings):
     def _is_folder(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_dir():
             raise ValueError(f"there is no folder {value}")
+        return value
+
+    @field_validator("elasticsearch_url")
+    @classmethod
+    def _are_base_urls(cls, value: str | None) -> str | None:
+        for part in () if value is None else value.split(","):
+            found = urlsplit(part.strip())
+            if found.scheme not in ("http", "https") or not found.port or found.query or found.fragment:
+                raise ValueError("expected http(s)://host:port, several separated by commas")
+        return value
+
+    @field_validator("elasticsearch_ca_file")
+    @classmethod
+    def _is_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"there is no file {value}")
+        return value
+
+    @field_validator("elasticsearch_prefix")
+    @classmethod
+    def _is_prefix(cls, value: str) -> str:
+        if not _INDEX_PREFIX.match(value):
+            raise ValueError("expected a letter, then letters, digits and underscores, all lower-case")
         return value
 
     @field_validator("public_url")
@@ -133,6 +173,11 @@ class Settings(BaseSettings):
     def run_root(self) -> Path:
         """Where running servers leave word."""
         return self.root / "run"
+
+    @property
+    def elasticsearch_hosts(self) -> tuple[str, ...]:
+        """The URLs of Elasticsearch's nodes; none for the embedded index."""
+        return tuple(part.strip().rstrip("/") for part in (self.elasticsearch_url or "").split(",") if part)
 
     @property
     def database(self) -> str:

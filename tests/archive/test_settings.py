@@ -42,12 +42,28 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MOST_ROWS", "0"),
         ("QUERY_SECONDS", "soon"),
         ("LOG_LEVEL", "loud"),
+        ("ELASTICSEARCH_URL", "search.example:9200"),
+        ("ELASTICSEARCH_URL", "https://search.example"),
+        ("ELASTICSEARCH_URL", "http://a:9200, ftp://b"),
+        ("ELASTICSEARCH_CA_FILE", "/no/such/file"),
+        ("ELASTICSEARCH_PREFIX", "One-DFS"),
     ],
 )
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"ONEDFS_{name}", value)
     with pytest.raises(SettingsError, match=f"ONEDFS_{name}: ."):
         load_settings()
+
+
+def test_the_embedded_index_is_used_unless_elasticsearch_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().elasticsearch_hosts == ()
+    monkeypatch.setenv("ONEDFS_ELASTICSEARCH_URL", "https://a.example:9200, http://b.example:9201/es/")
+    monkeypatch.setenv("ONEDFS_ELASTICSEARCH_API_KEY", "opaque")
+    settings = load_settings()
+    assert settings.elasticsearch_hosts == ("https://a.example:9200", "http://b.example:9201/es")
+    assert settings.elasticsearch_api_key is not None
+    assert settings.elasticsearch_api_key.get_secret_value() == "opaque"
+    assert "opaque" not in repr(settings)
 
 
 def test_limits_have_to_agree(monkeypatch: pytest.MonkeyPatch) -> None:

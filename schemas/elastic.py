@@ -1,0 +1,87 @@
+"""Tables as Elasticsearch mappings: the fields of a document that stands for one version of a row.
+
+A document has a field per column and, beside these, the fields named here, which begin with ``@``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.model import REGULAR_IDENTIFIER, Column, Kind, Table
+
+KEY = "@key"
+"""The key of the row, as text."""
+
+SINCE = "@since"
+"""The version of the lake that brought this version of the row."""
+
+UNTIL = "@until"
+"""The version of the lake that replaced or withdrew it; absent while it lives."""
+
+CELL = "@cell"
+"""Nested cell of the row's position at order 29; absent without a position."""
+
+INNER_CELLS = "@inner"
+"""Cells fully inside the row's footprint, as half-open ranges at order 29."""
+
+BORDER_CELLS = "@border"
+"""Cells that the border of the footprint may cross, in the same form."""
+
+OWN_FIELDS = frozenset({KEY, SINCE, UNTIL, CELL, INNER_CELLS, BORDER_CELLS})
+"""All of these."""
+
+MOST_TEXT = 8191
+"""Characters of the longest text that is indexed: Lucene takes 32,766 bytes, a character up to four of them.
+
+A document with a longer one names the field in ``_ignored``.
+"""
+
+_LONG: dict[str, Any] = {"type": "long"}
+_DOUBLE: dict[str, Any] = {"type": "double"}
+_KEYWORD: dict[str, Any] = {"type": "keyword", "ignore_above": MOST_TEXT}
+_RANGES: dict[str, Any] = {"type": "long_range"}
+_KEPT: dict[str, Any] = {"type": "object", "enabled": False}
+
+_FIELDS: dict[Kind, dict[str, Any]] = {
+    Kind.BOOLEAN: {"type": "boolean"},
+    Kind.SHORT: _LONG,
+    Kind.INT: _LONG,
+    Kind.LONG: _LONG,
+    # A float is kept as the double of the same value: Elasticsearch would round what it is compared with.
+    Kind.FLOAT: _DOUBLE,
+    Kind.DOUBLE: _DOUBLE,
+    Kind.TEXT: _KEYWORD,
+    # Microseconds since 1970: its dates are of milliseconds, and those of nanoseconds begin in 1970.
+    Kind.TIMESTAMP: _LONG,
+}
+
+
+def field_name(column: str) -> str:
+    """Return the field of a column, given by name in any case.
+
+    A name that is no regular identifier is spelled in hexadecimal digits: dots and underscores mean
+    something to Elasticsearch.
+    """
+    name = column.lower()
+    return name if REGULAR_IDENTIFIER.match(name) else f"@={name.encode().hex()}"
+
+
+def is_indexed(column: Column) -> bool:
+    """Whether documents can be found and sorted by a column; the others are only kept."""
+    return not column.array and column.kind in _FIELDS
+
+
+def field_mapping(column: Column) -> dict[str, Any]:
+    """Return how the field of a column is stored."""
+    return dict(_FIELDS[column.kind] if is_indexed(column) else _KEPT)
+
+
+def mapping(table: Table) -> dict[str, Any]:
+    """Return the mapping of a table's documents."""
+    own: dict[str, Any] = {KEY: {"type": "keyword"}, SINCE: _LONG, UNTIL: _LONG}
+    if table.position:
+        own[CELL] = _LONG
+    if table.region:
+        own |= {INNER_CELLS: _RANGES, BORDER_CELLS: _RANGES}
+    columns = {field_name(column.name): field_mapping(column) for column in table.columns}
+    return {"dynamic": "strict", "properties": {name: dict(field) for name, field in (own | columns).items()}}

@@ -1,0 +1,26 @@
+"""Elasticsearch: an index of documents, each a version of a row, kept up to date by one follower of many."""
+
+from store.elastic.build import RefusedRow
+from store.elastic.bulk import Pace
+from store.elastic.client import Cluster, EngineError, open_client
+from store.elastic.documents import live_at
+from store.elastic.follower import ElasticFollower, Policy
+from store.elastic.names import Names
+from store.elastic.request import Requests
+from store.elastic.state import State, StateDocument, TableIndex
+
+__all__ = [
+    "Cluster",
+    "ElasticFollower",
+    "EngineError",
+    "Names",
+    "Pace",
+    "Policy",
+    "RefusedRow",
+    "Requests",
+    "State",
+    "StateDocument",
+    "TableIndex",
+    "live_at",
+    "open_client",
+]

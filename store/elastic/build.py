@@ -1,0 +1,163 @@
+"""Writes rows of the lake into indices: whole tables at a version, and what later versions changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+from elastic_transport import ApiError, TransportError
+from elasticsearch import Elasticsearch
+
+import schemas
+from schemas.elastic import KEY, SINCE, UNTIL
+from store.elastic.bulk import BulkWriter, Refused, Tally
+from store.elastic.client import EngineError
+from store.elastic.documents import creations, document_keys, endings
+from store.elastic.indices import Indices
+from store.elastic.state import TableIndex
+from store.lake import Change, Lake
+
+LOG = logging.getLogger(__name__)
+
+KEYS = 1_000
+"""Keys that are looked up at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row that Elasticsearch does not take: where it stands in the lake, and why."""
+
+    table: str
+    key: str
+    version: int
+    reason: str
+
+
+OnRefusal = Callable[[Sequence[RefusedRow]], None]
+
+
+def log_refusals(rows: Sequence[RefusedRow]) -> None:
+    """Say in the log what was refused."""
+    for row in rows:
+        LOG.error("%s %s of version %d is not in the index: %s", row.table, row.key, row.version, row.reason)
+
+
+def is_indexed(table: schemas.Table) -> bool:
+    """Whether a table has an index."""
+    return table.indexed and not table.virtual
+
+
+class RowWriter:
+    """Writes tables and changes; each call can be repeated without harm."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        client: Elasticsearch,
+        bulk: BulkWriter,
+        indices: Indices,
+        refused: OnRefusal = log_refusals,
+    ) -> None:
+        self._lake = lake
+        self._client = client
+        self._bulk = bulk
+        self._indices = indices
+        self._refused = refused
+
+    def tables(self, version: int) -> dict[str, TableIndex]:
+        """Write all tables at a version into new indices; what was begun is deleted when one fails."""
+        written: dict[str, TableIndex] = {}
+        try:
+            for table in self._lake.schemas(version):
+                if is_indexed(table):
+                    written[table.name.lower()] = self.table(table, version)
+        except BaseException:
+            for entry in written.values():
+                self.forget(entry.index)
+            raise
+        return written
+
+    def table(self, table: schemas.Table, version: int) -> TableIndex:
+        """Write a table at a version into a new index, and make it ready to be searched.
+
+        Raises
+        ------
+        EngineError
+            When it cannot be written, or has not got all its rows.
+        """
+        index = self._indices.create(table, self._lake.row_count(table.name, version))
+        try:
+            tally = self._create(index, table, self._lake.batches(table.name, version), version)
+            rows = _complete(index, self._indices.finish(index, version), tally)
+        except BaseException:
+            self.forget(index)
+            raise
+        LOG.info("%s: %d rows of version %d written to %s", table.name, rows, version, index)
+        return TableIndex(index, rows, tally.refused)
+
+    def change(self, entry: TableIndex, table: schemas.Table, change: Change, version: int) -> TableIndex:
+        """Write what a version changed in a table; it shows after a refresh, to queries at that version."""
+        ended = self._end(entry.index, table, change.removed_keys, version)
+        tally = self._create(entry.index, table, change.inserted.to_batches(), version)
+        missing = change.removed_keys.num_rows - ended
+        return replace(
+            entry,
+            rows=entry.rows - ended + tally.done + tally.known,
+            refused=max(0, entry.refused - missing + tally.refused),
+        )
+
+    def forget(self, index: str) -> None:
+        """Delete an index that nobody has seen; one that cannot be deleted now is deleted later."""
+        with suppress(ApiError, TransportError):
+            self._indices.delete(index)
+
+    def _create(
+        self, index: str, table: schemas.Table, rows: Iterable[pa.RecordBatch], version: int
+    ) -> Tally:
+        def tell(some: Sequence[Refused]) -> None:
+            self._refused(
+                [RefusedRow(table.name, one.id.rpartition("@")[0], version, one.reason) for one in some]
+            )
+
+        return self._bulk.write(index, creations(table, rows, version), tell)
+
+    def _end(self, index: str, table: schemas.Table, keys: pa.Table, version: int) -> int:
+        """Write into the documents of removed rows that they are; return how many there are."""
+        names = document_keys(keys, table.key) if keys.num_rows else []
+        ids: list[str] = []
+        for start in range(0, len(names), KEYS):
+            ids += self._living(index, names[start : start + KEYS], version)
+        if ids:
+            self._bulk.write(index, endings(ids, version))
+        return len(ids)
+
+    def _living(self, index: str, keys: Sequence[str], version: int) -> list[str]:
+        """Return the ids of documents that live before a version; of those also that it ended already."""
+        query: Mapping[str, Any] = {
+            "bool": {
+                "filter": [{"terms": {KEY: list(keys)}}, {"range": {SINCE: {"lt": version}}}],
+                "must_not": [{"range": {UNTIL: {"lt": version}}}],
+            }
+        }
+        answer = self._client.search(
+            index=index,
+            query=query,
+            size=10 * KEYS,
+            source=False,
+            sort="_doc",
+            track_total_hits=False,
+            allow_partial_search_results=False,
+        )
+        return [hit["_id"] for hit in answer["hits"]["hits"]]
+
+
+def _complete(index: str, rows: int, tally: Tally) -> int:
+    """Return the rows of a new index, once they are known to be all that it took."""
+    # A document that was sent twice is known the second time, and so is a second row of the same key.
+    if not tally.done <= rows <= tally.done + tally.known:
+        raise EngineError(f"{index} has {rows} rows of {tally.done + tally.known} that it took")
+    return rows

@@ -1,0 +1,126 @@
+"""The way to the cluster, and which of its failures pass."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from elastic_transport import ApiError, ConnectionError, ConnectionTimeout, TlsError, TransportError  # noqa: A004
+from elasticsearch import Elasticsearch
+from elasticsearch.serializer import OrjsonSerializer
+
+LOG = logging.getLogger(__name__)
+
+REQUEST_SECONDS = 30.0
+"""Time for one request, seconds."""
+
+PASSING = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses of a request that may succeed when it is sent again."""
+
+
+class EngineError(Exception):
+    """The cluster could not do what was asked; the message is for the operator.
+
+    EngineError
+    ├── WriteFailed   documents could not be written within the time allowed
+    ├── LeaseLost     another process keeps the index up to date now
+    └── Superseded    another process changed the state first
+    """
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where Elasticsearch is and what of it is ours.
+
+    ``prefix`` begins the names of all our indices. ``replicas`` are copies of each shard beside the first, as
+    far as there are nodes for them.
+    """
+
+    hosts: tuple[str, ...]
+    api_key: str | None = None
+    ca_file: Path | None = None
+    prefix: str = "onedfs"
+    replicas: int = 1
+    rows_per_shard: int = 5_000_000
+
+
+def open_client(cluster: Cluster, **options: Any) -> Elasticsearch:
+    """Open a client of the cluster; it connects when it is first used.
+
+    Threads may share it. ``options`` are those of ``Elasticsearch``.
+    """
+    # It tells of every request.
+    logging.getLogger("elastic_transport").setLevel(logging.WARNING)
+    chosen: dict[str, Any] = {
+        "serializer": OrjsonSerializer(),
+        "request_timeout": REQUEST_SECONDS,
+        # Another node may know better at once; who waits for the cluster does so with growing pauses.
+        "max_retries": max(2, len(cluster.hosts)),
+        "retry_on_status": (502, 503, 504),
+        "dead_node_backoff_factor": 0.5,
+        "max_dead_node_backoff": 5.0,
+    }
+    if cluster.api_key is not None:
+        chosen["api_key"] = cluster.api_key
+    if cluster.ca_file is not None:
+        chosen["ca_certs"] = str(cluster.ca_file)
+    return Elasticsearch(list(cluster.hosts), **(chosen | options))
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether what failed may succeed when it is tried again."""
+    if isinstance(error, ApiError):
+        return error.meta.status in PASSING
+    return isinstance(error, ConnectionError | ConnectionTimeout) and not isinstance(error, TlsError)
+
+
+Found = TypeVar("Found")
+
+
+def patiently(call: Callable[[], Found], *, patience: float, pause: float = 1.0) -> Found:
+    """Call until it succeeds; what passes is waited for, up to ``patience`` seconds in all.
+
+    Raises
+    ------
+    ApiError, TransportError
+        What failed last, when it does not pass or did not in time.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return call()
+        except (ApiError, TransportError) as error:
+            if not is_passing(error) or time.monotonic() > end:
+                raise
+            LOG.info("trying again in %.0f s: %s", pause, in_words(error))
+        time.sleep(pause)
+
+
+def in_words(error: Exception) -> str:
+    """Say in one line what the cluster answered, or that it did not."""
+    if isinstance(error, ApiError):
+        return f"Elasticsearch answered {error.meta.status}: {reason_of(_cause(error.body))}"
+    if isinstance(error, TransportError):
+        return f"Elasticsearch does not answer: {error}"
+    return f"{type(error).__name__}: {error}" if not str(error) else str(error)
+
+
+def _cause(body: Any) -> Any:
+    return body.get("error", body) if isinstance(body, dict) else body
+
+
+def reason_of(error: Any) -> str:
+    """Return the reasons of an error in an answer, from the outermost to its cause."""
+    found: list[str] = []
+    while isinstance(error, dict):
+        text = str(error.get("reason") or error.get("type") or "")
+        if text and text not in found:
+            found.append(text)
+        error = error.get("caused_by")
+    if isinstance(error, str):
+        found.append(error)
+    return ": ".join(found) or "no reason given"

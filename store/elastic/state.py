@@ -1,0 +1,165 @@
+"""What the index holds: one document, changed by compare-and-set and read together with its version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from elastic_transport import ConnectionTimeout
+from elasticsearch import BadRequestError, ConflictError, Elasticsearch, NotFoundError
+
+from store.elastic.client import EngineError
+from store.elastic.names import FORMAT, META, Names
+
+_STATE = "state"
+
+
+class Superseded(EngineError):  # noqa: N818 - names the condition
+    """Another process changed the state first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableIndex:
+    """The index that holds a table, how many rows it has there, and how many were refused."""
+
+    index: str
+    rows: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The version that can be asked for, and the indices of its tables by lower-case name.
+
+    ``written`` is when it became so, UTC in ISO 8601.
+    """
+
+    version: int
+    tables: Mapping[str, TableIndex] = field(default_factory=dict)
+    written: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return what is stored of it."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def read(cls, source: Mapping[str, Any]) -> State | None:
+        """Return what was stored; None for another format."""
+        if source.get("format") != FORMAT:
+            return None
+        tables = {name: TableIndex(**table) for name, table in source["tables"].items()}
+        return cls(source["version"], tables, source["written"])
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A document's content and its place in the order of writes; ``state`` is None in another format."""
+
+    state: State | None
+    seq_no: int
+    primary_term: int
+
+
+class StateDocument:
+    """Reads and replaces the state; safe for any number of processes."""
+
+    def __init__(self, client: Elasticsearch, names: Names) -> None:
+        self._client = client
+        self._index = names.state
+
+    def read(self) -> Stored | None:
+        """Return the state at this moment, refreshed or not; None before the first."""
+        found = read_document(self._client, self._index, _STATE)
+        if found is None:
+            return None
+        source, seq_no, primary_term = found
+        return Stored(State.read(source), seq_no, primary_term)
+
+    def write(self, state: State, over: Stored | None) -> Stored:
+        """Put a state in the place of the one that was read.
+
+        Raises
+        ------
+        Superseded
+            When that one is not there any more.
+        """
+        document = state.document()
+        place = write_document(
+            self._client,
+            self._index,
+            _STATE,
+            document,
+            None if over is None else (over.seq_no, over.primary_term),
+        )
+        if place is None:
+            raise Superseded("another process changed the state of the index")
+        return Stored(state, *place)
+
+
+def moment() -> str:
+    """Return the present time as the state holds it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def prepare(client: Elasticsearch, names: Names) -> None:
+    """Create the index of the state, and see to it that none of ours comes into being by a mere write."""
+    template = f"{names.prefix}-explicit"
+    client.indices.put_index_template(
+        name=template,
+        index_patterns=[names.all],
+        allow_auto_create=False,
+        priority=500,
+        meta={META: {"prefix": names.prefix}},
+    )
+    with already_there():
+        client.indices.create(
+            index=names.state,
+            settings={"number_of_shards": 1, "auto_expand_replicas": "0-2"},
+            mappings={"dynamic": False, "properties": {}},
+        )
+
+
+@contextmanager
+def already_there() -> Iterator[None]:
+    """Take it for success that an index has been created before."""
+    try:
+        yield
+    except BadRequestError as error:
+        if error.message != "resource_already_exists_exception":
+            raise
+
+
+Place = tuple[int, int]
+"""Sequence number and primary term of a document's last write."""
+
+
+def read_document(client: Elasticsearch, index: str, name: str) -> tuple[dict[str, Any], int, int] | None:
+    """Return a document as it is now, with its place; None when there is none."""
+    try:
+        found = client.get(index=index, id=name)
+    except NotFoundError:
+        return None
+    return found["_source"], found["_seq_no"], found["_primary_term"]
+
+
+def write_document(
+    client: Elasticsearch, index: str, name: str, document: dict[str, Any], over: Place | None
+) -> Place | None:
+    """Put a document in the place of what was read (None: of nothing); None when something else is there."""
+    condition: dict[str, Any] = {"op_type": "create"}
+    if over is not None:
+        condition = {"if_seq_no": over[0], "if_primary_term": over[1]}
+    try:
+        answer = client.index(index=index, id=name, document=document, **condition)
+    except (ConflictError, ConnectionTimeout) as error:
+        # A write whose answer was lost conflicts with itself when it is sent again.
+        found = read_document(client, index, name)
+        if found is not None and found[0] == document:
+            return found[1], found[2]
+        if isinstance(error, ConnectionTimeout):
+            raise
+        return None
+    return answer["_seq_no"], answer["_primary_term"]
