@@ -5,13 +5,15 @@ from store.elastic.bulk import Pace
 from store.elastic.client import Cluster, EngineError, open_client
 from store.elastic.documents import live_at
 from store.elastic.follower import ElasticFollower, Policy
+from store.elastic.index import ElasticIndex
 from store.elastic.names import Names
 from store.elastic.request import Requests
-from store.elastic.state import State, StateDocument, TableIndex
+from store.elastic.state import State, StateDocument, TableIndex, version_in
 
 __all__ = [
     "Cluster",
     "ElasticFollower",
+    "ElasticIndex",
     "EngineError",
     "Names",
     "Pace",
@@ -23,4 +25,5 @@ __all__ = [
     "TableIndex",
     "live_at",
     "open_client",
+    "version_in",
 ]

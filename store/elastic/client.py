@@ -53,13 +53,15 @@ def open_client(cluster: Cluster, **options: Any) -> Elasticsearch:
 
     Threads may share it. ``options`` are those of ``Elasticsearch``.
     """
-    # It tells of every request.
-    logging.getLogger("elastic_transport").setLevel(logging.WARNING)
+    # It tells of every request, and of each that fails with a stack; what matters is told by who asked.
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     chosen: dict[str, Any] = {
         "serializer": OrjsonSerializer(),
         "request_timeout": REQUEST_SECONDS,
-        # Another node may know better at once; who waits for the cluster does so with growing pauses.
-        "max_retries": max(2, len(cluster.hosts)),
+        # A node that dies is followed within seconds: its shards by their copies, the master by another.
+        "max_retries": 8,
+        "retry_backoff_base": 0.05,
+        "retry_backoff_cap": 2.0,
         "retry_on_status": (502, 503, 504),
         "dead_node_backoff_factor": 0.5,
         "max_dead_node_backoff": 5.0,

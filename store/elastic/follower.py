@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from elastic_transport import ApiError, TransportError
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, NotFoundError
 
 import schemas
 from store.elastic.build import OnRefusal, RowWriter, is_indexed, log_refusals
@@ -21,6 +21,7 @@ from store.elastic.names import Names
 from store.elastic.request import Requests
 from store.elastic.state import State, StateDocument, Stored, TableIndex, moment, prepare
 from store.elastic.sweep import Sweeper
+from store.follower import awaited
 from store.lake import FeedIncomplete, Lake, LakeError, Step, VersionGone
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ class Policy:
 
     Another process takes over when it has seen no renewal for ``term``. What is not shown any more is
     deleted after ``grace``, looked for every ``sweep``. After a failure the next try comes after ``pause``.
-    A follower that is behind takes up to ``stride`` versions at once.
+    A follower that is behind takes up to ``stride`` versions at once. Who asks another process to build the
+    index waits for ``patience``.
     """
 
     term: float = 20.0
@@ -40,6 +42,7 @@ class Policy:
     sweep: float = 60.0
     pause: float = 2.0
     stride: int = 16
+    patience: float = 7200.0
     pace: Pace = field(default_factory=Pace)
 
 
@@ -76,6 +79,7 @@ class ElasticFollower:
             self._client, self._bulk, self._indices, grace=self._policy.grace, clock=clock
         )
         self._fitted: dict[str, tuple[str, schemas.Table]] = {}
+        self._prepared = False
         self._asked = float("-inf")
         self._swept = float("-inf")
 
@@ -102,17 +106,27 @@ class ElasticFollower:
     def rebuild(self) -> int:
         """Build all indices beside the present ones, from the lake's newest version, and show them.
 
+        Where another process maintains the index it is asked to, and this waits until it has, or takes over
+        when that one dies.
+
         Raises
         ------
-        RuntimeError
-            When another process maintains the index.
+        IndexStalled
+            When the other process does not do it in time.
         LakeError, EngineError, ApiError, TransportError
             When the lake or the cluster fails.
         """
         self._asked = float("-inf")
-        if not self._leads():
-            raise RuntimeError("another process maintains the index")
-        return self._build("it was asked for")
+        if self._leads():
+            return self._build("it was asked for")
+        self._requests.ask()
+        return awaited(self._built_by_anybody, self._policy.patience)
+
+    def _built_by_anybody(self) -> int | None:
+        if self._leads():
+            return self._build("it was asked for")
+        stored = None if self._requests.pending() else self._states.read()
+        return None if stored is None or stored.state is None else stored.state.version
 
     def run_forever(self, stop: threading.Event, *, poll: float = 0.5) -> None:
         """Step until told to stop; a failure is logged and tried again."""
@@ -147,9 +161,16 @@ class ElasticFollower:
         if self._clock() - self._asked < self._policy.term / 10:
             return False
         self._asked = self._clock()
-        prepare(self._client, self._names)
+        if not self._prepared:
+            prepare(self._client, self._names)
+            self._prepared = True
         self._fitted.clear()
-        return self._lease.acquire()
+        try:
+            return self._lease.acquire()
+        except NotFoundError:
+            # Somebody deleted the index of the state.
+            self._prepared = False
+            raise
 
     def _why_anew(self, stored: Stored | None) -> str | None:
         """Say why everything is to be built anew."""

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from elastic_transport import ConnectionTimeout
+from elastic_transport import ApiError, ConnectionTimeout, TransportError
 from elasticsearch import BadRequestError, ConflictError, Elasticsearch, NotFoundError
 
-from store.elastic.client import EngineError
+from store.elastic.client import Cluster, EngineError, in_words, open_client
 from store.elastic.names import FORMAT, META, Names
 
 _STATE = "state"
@@ -99,6 +99,24 @@ class StateDocument:
         return Stored(state, *place)
 
 
+def version_in(cluster: Cluster) -> int | None:
+    """Return the version that a cluster's index shows; None while it shows none.
+
+    Raises
+    ------
+    EngineError
+        When the cluster does not answer.
+    """
+    client = open_client(cluster)
+    try:
+        stored = StateDocument(client, Names.of(cluster)).read()
+    except (ApiError, TransportError) as error:
+        raise EngineError(in_words(error)) from None
+    finally:
+        client.close()
+    return None if stored is None or stored.state is None else stored.state.version
+
+
 def moment() -> str:
     """Return the present time as the state holds it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -120,6 +138,9 @@ def prepare(client: Elasticsearch, names: Names) -> None:
             settings={"number_of_shards": 1, "auto_expand_replicas": "0-2"},
             mappings={"dynamic": False, "properties": {}},
         )
+        # Nothing depends on it before it has its copies.
+        patient = client.options(ignore_status=408)
+        patient.cluster.health(index=names.state, wait_for_status="green", timeout="20s")
 
 
 @contextmanager
