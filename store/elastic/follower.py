@@ -69,6 +69,7 @@ class ElasticFollower:
         self._clock = clock
         self._names = Names.of(cluster)
         self._client = client or open_client(cluster)
+        self._owned = self._client if client is None else None
         self._lease = Lease(self._client, self._names, term=self._policy.term, clock=clock)
         self._states = StateDocument(self._client, self._names)
         self._requests = Requests(self._client, self._names)
@@ -148,6 +149,8 @@ class ElasticFollower:
         """Let another process maintain the index."""
         self._lease.release()
         self._bulk.close()
+        if self._owned is not None:
+            self._owned.close()
 
     def _told(self, reason: str) -> float:
         if reason != self.reason:
