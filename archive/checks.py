@@ -100,7 +100,7 @@ def unnamed(root: Path, known: Collection[str]) -> Iterator[str]:
 
 
 def _index_trouble(settings: Settings, lake: Lake) -> Iterator[Trouble]:
-    if factory.newest_generation(settings) is None:
+    if factory.built_version(settings) is None:
         if lake.version():
             yield Trouble("index", "absent", "there is no index; run: onedfs index rebuild")
         return

@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,9 +17,13 @@ from archive.process import Process
 from archive.settings import Settings
 from archive.stores import authority, open_lake, open_tables, require_writable, written_once
 from store.database import FollowerStore
-from store.duckdb import DuckIndex, Follower, Limits, generations
+from store.duckdb import DuckIndex, Follower, generations
 from store.lake import Lake
-from store.port import Index, Maintainer, Site
+from store.port import EngineAway, Index, Maintainer, Site
+from store.sql.instance import Limits
+
+if TYPE_CHECKING:
+    from store.elastic import Cluster
 
 FOLLOWER = "index"
 """Name under which the follower says how far it is."""
@@ -44,12 +49,34 @@ def open_index(settings: Settings, lake: Lake, *, poll: bool = True) -> Index:
         spill_folder=settings.run_root / f"spill-{os.getpid()}",
     )
     pause = settings.poll_seconds if poll else None
+    if settings.elasticsearch_hosts:
+        from store.elastic import ElasticIndex  # noqa: PLC0415 - its client takes long to import
+
+        return ElasticIndex(lake, _cluster(settings), site(settings), limits=limits, poll=pause)
     return DuckIndex(lake, settings.index_root, site(settings), limits=limits, poll=pause)
 
 
 def open_maintainer(settings: Settings, lake: Lake) -> Maintainer:
     """Return what brings the index up to date."""
+    if settings.elasticsearch_hosts:
+        from store.elastic import ElasticFollower  # noqa: PLC0415
+
+        return ElasticFollower(lake, _cluster(settings))
     return Follower(lake, settings.index_root)
+
+
+def _cluster(settings: Settings) -> Cluster:
+    """Return the cluster that holds the index."""
+    from store.elastic import Cluster  # noqa: PLC0415
+
+    key = settings.elasticsearch_api_key
+    return Cluster(
+        settings.elasticsearch_hosts,
+        api_key=None if key is None else key.get_secret_value(),
+        ca_file=settings.elasticsearch_ca_file,
+        prefix=settings.elasticsearch_prefix,
+        replicas=settings.elasticsearch_replicas,
+    )
 
 
 def open_process(settings: Settings) -> Process:
@@ -72,9 +99,11 @@ def _beat(settings: Settings, stop: Event) -> None:
     engine = open_tables(settings)
     store, holder = FollowerStore(engine), f"{socket.gethostname()}:{os.getpid()}"
     while True:
-        version = newest_generation(settings)
         try:
+            version = built_version(settings)
             store.beat(FOLLOWER, holder, -1 if version is None else version)
+        except EngineAway as error:
+            get_logger().warning("the follower's heartbeat is left out", reason=str(error))
         except SQLAlchemyError:
             get_logger().exception("the follower's heartbeat could not be written")
         if stop.wait(_BEAT_SECONDS):
@@ -101,8 +130,18 @@ def rebuild_index(settings: Settings) -> int:
         maintainer.close()
 
 
-def newest_generation(settings: Settings) -> int | None:
-    """Return the version of the newest generation on disk."""
+def built_version(settings: Settings) -> int | None:
+    """Return the version that the index was built for last, which readers may start from; None without one.
+
+    Raises
+    ------
+    EngineAway
+        When the cluster that knows it does not say so.
+    """
+    if settings.elasticsearch_hosts:
+        from store.elastic import version_in  # noqa: PLC0415
+
+        return version_in(_cluster(settings))
     found = generations(settings.index_root)
     return found[-1][0] if found else None
 

@@ -24,7 +24,7 @@ def index_status(settings: Settings, lake: Lake | None = None) -> dict[str, Any]
     followers = FollowerStore(engine).all()
     engine.dispose()
     return {
-        "engine": "duckdb",
+        "engine": settings.engine,
         "lake_version": version,
         "follower": _running(followers),
         "generation": max((f.version for f in followers if f.version >= 0), default=None),

@@ -175,6 +175,11 @@ class Settings(BaseSettings):
         return self.root / "run"
 
     @property
+    def engine(self) -> str:
+        """The name of the engine that answers queries."""
+        return "elasticsearch" if self.elasticsearch_url else "duckdb"
+
+    @property
     def elasticsearch_hosts(self) -> tuple[str, ...]:
         """The URLs of Elasticsearch's nodes; none for the embedded index."""
         return tuple(part.strip().rstrip("/") for part in (self.elasticsearch_url or "").split(",") if part)

@@ -25,7 +25,7 @@ def vacuum(settings: Settings, keep_hours: float) -> int:
     stores.require_writable(settings)
     lake = stores.open_lake(settings)
     shown = [server.version for server in presence.servers(settings.run_root)]
-    pinned = [version for version in (*shown, factory.newest_generation(settings)) if version is not None]
+    pinned = [version for version in (*shown, factory.built_version(settings)) if version is not None]
     floor = upkeep.floor_for(lake, timedelta(hours=keep_hours), pinned)
     removed = upkeep.vacuum(lake, floor) + upkeep.clean_logs(lake, floor)
     return removed + _remove_unused(settings, lake, time.time() - keep_hours * 3600)

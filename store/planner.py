@@ -43,7 +43,7 @@ class Narrowing:
 
 def narrowings(nodes: Iterable[Any]) -> tuple[Narrowing, ...]:
     """Find every narrowing among all nodes of a query (``tree.walk``), sub-queries included."""
-    found = (_narrowing(each, tables) for tables, conditions in _filters(nodes) for each in conditions)
+    found = (_narrowing(each, tables) for tables, conditions in conditions_of(nodes) for each in conditions)
     return tuple(narrowing for narrowing in found if narrowing is not None)
 
 
@@ -56,7 +56,7 @@ def conjuncts(predicate: tree.Predicate | None) -> Iterator[tree.Predicate]:
         yield predicate
 
 
-def _filters(
+def conditions_of(
     nodes: Iterable[Any],
 ) -> Iterator[tuple[dict[str, schemas.Table], tuple[tree.Predicate, ...]]]:
     """Yield, for each SELECT, its tables by alias and the conditions that all of its rows fulfil."""
@@ -207,7 +207,7 @@ ColumnCondition = tuple[str, schemas.Table, str, tuple[str, ...], bool]
 def column_conditions(nodes: Iterable[Any]) -> tuple[ColumnCondition, ...]:
     """Find the conditions, among all nodes, by which rows must have some texts or match a pattern."""
     found: list[ColumnCondition] = []
-    for tables, conditions in _filters(nodes):
+    for tables, conditions in conditions_of(nodes):
         for texts in filter(None, map(_texts, conditions)):
             column, values, pattern = texts
             if column.alias in tables:
@@ -255,7 +255,7 @@ def cone_joins(nodes: Sequence[Any]) -> tuple[ConeJoin, ...]:
     """Find the conditions, among all nodes, that keep positions of two tables within a constant radius."""
     found = [
         join
-        for tables, conditions in _filters(nodes)
+        for tables, conditions in conditions_of(nodes)
         for condition in conditions
         for join in _cone_join(condition, tables, swaps=True)
     ]

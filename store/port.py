@@ -45,6 +45,10 @@ class IndexNotReady(QueryError):  # noqa: N818
     """The index has not caught up with anything yet."""
 
 
+class EngineAway(Exception):  # noqa: N818 - names the condition
+    """The engine's servers do not answer, or not as they should."""
+
+
 class IndexStalled(Exception):  # noqa: N818 - names the condition
     """The process that maintains the index did not build it in time."""
 

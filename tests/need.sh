@@ -1,5 +1,6 @@
 #!/bin/sh
-# The tests compare with STILTS, look at pages with Chromium, and read a schema from Debian's python3-gavo.
+# The tests compare with STILTS, look at pages with Chromium, read a schema from Debian's python3-gavo, and run
+# Elasticsearch, which Maven fetches and a JDK of 21 or newer runs.
 # Install them where we may, else say so and fail.
 set -u
 export DEBIAN_FRONTEND=noninteractive
@@ -12,7 +13,14 @@ unpack_gavo() {
         mv build/debian/new/usr/lib/python3/dist-packages/gavo build/debian/gavo && rm -r build/debian/new
 }
 
+# Debian 12 has no JDK that is new enough, so it is only asked for.
+.venv/bin/python -c 'from tests.support.elasticsearch.home import find_jdk; find_jdk()' 2>/dev/null || {
+    echo "tests need a JDK of version 21 or newer for Elasticsearch: install one, or name it by JAVA_HOME" >&2
+    exit 1
+}
+
 missing=""
+command -v mvn >/dev/null 2>&1 || missing="$missing maven"
 command -v stilts >/dev/null 2>&1 || missing="$missing stilts"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 [ -d build/debian/gavo ] || missing="$missing python3-gavo"

@@ -32,7 +32,14 @@ _EXACT = 2**53
 
 _WHOLE = frozenset({Kind.SHORT, Kind.INT, Kind.LONG, Kind.TIMESTAMP})
 _BOUNDS = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
+_TURNED: Mapping[tree.Operator, tree.Operator] = {
+    "<": ">",
+    "<=": ">=",
+    ">": "<",
+    ">=": "<=",
+    "=": "=",
+    "<>": "<>",
+}
 
 
 def condition_filter(condition: tree.Predicate, alias: str, table: schemas.Table) -> Body | None:
@@ -40,17 +47,19 @@ def condition_filter(condition: tree.Predicate, alias: str, table: schemas.Table
     match condition:
         case tree.And() | tree.Or():
             return _combined(condition, alias, table)
-        case tree.Comparison(operator=operator, left=tree.Literal() as value, right=tree.Column() as column):
-            return condition_filter(tree.Comparison(_TURNED[operator], column, value), alias, table)
+        case tree.Comparison(operator=operator, left=tree.Literal() as left, right=tree.Column() as right):
+            return condition_filter(tree.Comparison(_TURNED[operator], right, left), alias, table)
         case tree.Comparison(left=tree.Column() as operand) | tree.IsNull(operand=tree.Column() as operand):
-            return _of_column(condition, _own(operand, alias, table))
+            column = _own(operand, alias, table)
         case (
             tree.Between(operand=tree.Column() as operand, negated=False)
             | tree.InList(operand=tree.Column() as operand, negated=False)
             | tree.Like(operand=tree.Column() as operand, ignore_case=False, negated=False)
         ):
-            return _of_column(condition, _own(operand, alias, table))
-    return None
+            column = _own(operand, alias, table)
+        case _:
+            return None
+    return None if column is None else _of_column(condition, column)
 
 
 def _combined(condition: tree.And | tree.Or, alias: str, table: schemas.Table) -> Body | None:
@@ -61,10 +70,8 @@ def _combined(condition: tree.And | tree.Or, alias: str, table: schemas.Table) -
     return all_of(told) if told else None
 
 
-def _of_column(condition: tree.Predicate, column: schemas.Column | None) -> Body | None:
-    """Return the filter of a condition whose operand is a column that can be filtered by."""
-    if column is None:
-        return None
+def _of_column(condition: tree.Predicate, column: schemas.Column) -> Body | None:
+    """Return the filter of a condition whose operand is a column."""
     match condition:
         case tree.Comparison(right=tree.Literal() as value):
             return _compared(column, condition.operator, value.value)

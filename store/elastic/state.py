@@ -13,6 +13,7 @@ from elasticsearch import BadRequestError, ConflictError, Elasticsearch, NotFoun
 
 from store.elastic.client import Cluster, EngineError, in_words, open_client
 from store.elastic.names import FORMAT, META, Names
+from store.port import EngineAway
 
 _STATE = "state"
 
@@ -104,14 +105,14 @@ def version_in(cluster: Cluster) -> int | None:
 
     Raises
     ------
-    EngineError
+    EngineAway
         When the cluster does not answer.
     """
     client = open_client(cluster)
     try:
         stored = StateDocument(client, Names.of(cluster)).read()
     except (ApiError, TransportError) as error:
-        raise EngineError(in_words(error)) from None
+        raise EngineAway(in_words(error)) from None
     finally:
         client.close()
     return None if stored is None or stored.state is None else stored.state.version

@@ -10,7 +10,14 @@ from store.port import Index
 from tests.conformance.judge import answered
 from tests.conformance.row_sets import Rows
 from tests.conformance.world import Row, Worlds, build_states, make_rows
-from tests.support.engines import EngineUnderTest
+from tests.support.engines import ENGINES, EngineUnderTest
+
+
+@pytest.fixture(scope="session", params=ENGINES, ids=lambda engine: engine.name)
+def engine(request: pytest.FixtureRequest) -> EngineUnderTest:
+    """Run the test once on every engine."""
+    found: EngineUnderTest = request.param
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
+import itertools
+import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from store.duckdb import DuckIndex, Follower
+from store.elastic import Cluster, ElasticFollower, ElasticIndex
 from store.lake import Lake
 from store.port import Index, Site
+from tests.support.elasticsearch.cluster import Node, one_node
 
 SITE = Site("onedfs.example", "http://127.0.0.1:8000")
 
@@ -64,6 +71,48 @@ class DuckEngine:
             self._index.close()
 
 
+@cache
+def elasticsearch() -> Node:
+    """Return a node of this process, which ends with it."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="onedfs-es-", ignore_cleanup_errors=True))
+    return stack.enter_context(one_node(Path(folder)))
+
+
+_numbers = itertools.count()
+
+
+class ElasticEngine:
+    """Indices of their own on the node of this process, and one follower that steps only when told to."""
+
+    def __init__(self, lake: Lake, folder: Path) -> None:
+        del folder
+        cluster = Cluster((elasticsearch().url,), prefix=f"test{next(_numbers)}", replicas=0)
+        self._lake = lake
+        self._cluster = cluster
+        self._follower = ElasticFollower(lake, cluster)
+        self._index: ElasticIndex | None = None
+
+    @property
+    def index(self) -> ElasticIndex:
+        if self._index is None:
+            self._index = ElasticIndex(self._lake, self._cluster, SITE, poll=None)
+        return self._index
+
+    def rebuild(self) -> int:
+        return self._follower.rebuild()
+
+    def refresh(self) -> None:
+        self._follower.step()
+        self.index.refresh()
+
+    def close(self) -> None:
+        self._follower.close()
+        if self._index is not None:
+            self._index.close()
+
+
 @dataclass(frozen=True)
 class EngineUnderTest:
     """How tests open an engine over a lake, and the settings with which commands and servers use it.
@@ -76,5 +125,8 @@ class EngineUnderTest:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-ENGINES = (EngineUnderTest("duckdb", DuckEngine),)
+EMBEDDED = EngineUnderTest("duckdb", DuckEngine)
+"""The engine that an archive has without any settings."""
+
+ENGINES = (EMBEDDED, EngineUnderTest("elasticsearch", ElasticEngine))
 """All engines."""
