@@ -165,6 +165,9 @@ def _number(kind: Kind, bound: str, value: tree.Value) -> tuple[str, int | float
         return None
     if kind in _WHOLE:
         return _whole(bound, value)
+    if value == 0:
+        # Lucene orders -0.0 before 0.0, where SQL takes them for one number.
+        return ("gte", -0.0) if bound in ("gt", "gte") else ("lte", 0.0)
     if kind is Kind.FLOAT:
         return _single(bound, value)
     fits = kind is Kind.DOUBLE and (isinstance(value, float) or abs(value) <= _EXACT)
