@@ -103,6 +103,10 @@ class ElasticFollower:
         except LeaseLost:
             LOG.warning("another process keeps the index up to date now")
             return None
+        except Exception:
+            # An index may be gone: the next step looks at each.
+            self._fitted.clear()
+            raise
 
     def rebuild(self) -> int:
         """Build all indices beside the present ones, from the lake's newest version, and show them.
@@ -176,12 +180,22 @@ class ElasticFollower:
             raise
 
     def _why_anew(self, stored: Stored | None) -> str | None:
-        """Say why everything is to be built anew."""
+        """Say why everything is to be built anew.
+
+        Raises
+        ------
+        EngineError
+            When the lake is empty and the index is not: a folder that is not mounted looks like that.
+        """
         if stored is None:
             return "there is none"
         if stored.state is None:
             return "it is of another format"
         newest = self._lake.version()
+        if stored.state.version > newest == 0:
+            raise EngineError(
+                f"the lake is empty or away, and the index is of version {stored.state.version}"
+            )
         if stored.state.version > newest:
             return f"it is of version {stored.state.version}, and the lake of {newest}"
         return "it was asked for" if self._requests.pending() else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 
 import schemas
 from schemas import Column, Kind, Table
@@ -19,6 +19,7 @@ from store.elastic.client import Cluster
 from store.elastic.indices import Fit, Indices
 from store.lake import Lake, LakeError, clean_logs, compact, vacuum
 from store.port import IndexStalled
+from tests.support.elasticsearch.cluster import Node
 
 pytestmark = pytest.mark.slow
 
@@ -393,6 +394,54 @@ def test_a_lake_that_is_older_than_the_index_is_believed(world: Any, obs: Any, t
     world.write("append", "sky.obs", obs(3))
     follower = world.follower()
     _until(lambda: follower.step() is not None)
+    world.agrees()
+
+
+def test_a_lake_that_is_away_empties_no_index(world: Any, obs: Any, tmp_path: Any) -> None:
+    follower = world.follower()
+    world.write("append", "sky.obs", obs(10))
+    follower.step()
+    folder = world.lake.root.rename(tmp_path / "unmounted")
+    with pytest.raises(module.EngineError, match="empty or away"):
+        follower.step()
+    assert len(world.shown()["sky.obs"]) == 10
+    folder.rename(world.lake.root)
+    world.write("append", "sky.obs", obs(1, 10))
+    assert follower.step() == 2
+    world.agrees()
+
+
+def test_an_index_that_somebody_deleted_is_written_again(world: Any, obs: Any) -> None:
+    follower = world.follower()
+    world.write("append", "sky.obs", obs(10))
+    follower.step()
+    world.write("append", "sky.obs", obs(10, 10))
+    follower.step()
+    world.client.indices.delete(index=world.state.tables["sky.obs"].index)
+    world.write("replace", "sky.obs", obs(2))
+    with pytest.raises(ApiError, match="index_not_found"):
+        follower.step()
+    keep_up(follower)
+    world.agrees()
+
+
+def test_elasticsearch_may_be_away_for_a_while(world: Any, obs: Any, node: Node) -> None:
+    follower = world.follower(policy=Policy(term=4.0, pause=0.2))
+    stop = threading.Event()
+    thread = threading.Thread(target=follower.run_forever, args=(stop,), kwargs={"poll": 0.05})
+    thread.start()
+    try:
+        _until(lambda: world.states.read() is not None)
+        node.stop()
+        world.write("append", "sky.obs", obs(10))
+        _until(lambda: "does not answer" in (follower.reason or ""))
+        node.start()
+        node.wait()
+        _until(lambda: follower.reason is None)
+        _until(lambda: world.state.version == 1)
+    finally:
+        stop.set()
+        thread.join(60)
     world.agrees()
 
 
