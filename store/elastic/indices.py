@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -112,12 +112,18 @@ class Indices:
             When a shard did not do it.
         """
         names = sorted(set(indices))
-        if not names:
+        if not names or self._refreshed(names, None):
             return
-        answer = self._client.options(request_timeout=300).indices.refresh(index=names)
-        shards = answer["_shards"]
-        if shards["failed"] or not shards["successful"]:
-            raise EngineError(f"not every shard of {', '.join(names)} was refreshed: {shards}")
+        # A shard without any copy is not told as a failure, and one that is promoted now may not have heard.
+        health = self._client.cluster.health(index=names)
+        if health["status"] == "red" or not self._refreshed(names, health["active_shards"]):
+            raise EngineError(f"not every shard of {', '.join(names)} was refreshed")
+
+    def _refreshed(self, names: Sequence[str], least: int | None) -> bool:
+        """Refresh, and tell whether at least so many copies were (None: all that there should be)."""
+        shards = self._client.options(request_timeout=300).indices.refresh(index=names)["_shards"]
+        wanted = shards["total"] if least is None else least
+        return not shards["failed"] and bool(shards["successful"] >= wanted)
 
     def fit(self, index: str, table: schemas.Table) -> Fit:
         """Tell whether an index can hold a table as it is declared now."""
