@@ -81,6 +81,7 @@ class ElasticFollower:
         )
         self._fitted: dict[str, tuple[str, schemas.Table]] = {}
         self._prepared = False
+        self._looked = False
         self._asked = float("-inf")
         self._swept = float("-inf")
 
@@ -140,7 +141,8 @@ class ElasticFollower:
             try:
                 if self.step() is not None:
                     pause = 0.0
-                self.reason = None
+                if self._looked:
+                    self.reason = None
             except (LakeError, EngineError, ApiError, TransportError) as error:
                 pause = self._told(in_words(error))
             except Exception as error:
@@ -163,7 +165,8 @@ class ElasticFollower:
         return self._policy.pause
 
     def _leads(self) -> bool:
-        if self._lease.held:
+        self._looked = self._lease.held
+        if self._looked:
             return True
         if self._clock() - self._asked < self._policy.term / 10:
             return False
@@ -173,11 +176,13 @@ class ElasticFollower:
             self._prepared = True
         self._fitted.clear()
         try:
-            return self._lease.acquire()
+            leads = self._lease.acquire()
         except NotFoundError:
             # Somebody deleted the index of the state.
             self._prepared = False
             raise
+        self._looked = True
+        return leads
 
     def _why_anew(self, stored: Stored | None) -> str | None:
         """Say why everything is to be built anew.
