@@ -40,8 +40,12 @@ class Watchdog:
     def _run(self) -> None:
         while True:
             with self._wake:
-                while not self._deadlines:
+                # One wake-up clears all that ended meanwhile; a wake-up for each would slow down what runs.
+                while self._deadlines and self._deadlines[0][2].cancelled:
+                    heapq.heappop(self._deadlines)
+                if not self._deadlines:
                     self._wake.wait()
+                    continue
                 pause = self._deadlines[0][0] - time.monotonic()
                 if pause > 0:
                     self._wake.wait(pause)
@@ -58,6 +62,11 @@ class Deadline:
         self._connection: duckdb.DuckDBPyConnection | None = connection
         self._lock = threading.Lock()
         self.passed = False
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._connection is None
 
     def fire(self) -> bool:
         """Interrupt the query, if it still runs; tell whether it did."""
