@@ -17,7 +17,7 @@ from store.duckdb.index import most_delta
 from store.duckdb.layout import IN_USE, BadGenerationError, Manifest, generations
 from store.duckdb.wanted import answered, ask_for_generation, is_wanted, refuse, refused
 from store.follower import awaited, step_until
-from store.lake import Lake
+from store.lake import Lake, LakeError
 
 LOG = logging.getLogger(__name__)
 
@@ -146,8 +146,11 @@ class Follower:
                 LOG.warning("a reader could not use generation %s; it is written again", folder.name)
                 set_aside(folder)
             mark.unlink(missing_ok=True)
-        newest = self._lake.version()
-        for version, folder in generations(self._folder):
+        newest, found = self._lake.version(), generations(self._folder)
+        if found and found[-1][0] > newest == 0:
+            # A folder that is not mounted looks like that.
+            raise LakeError(f"the lake is empty or away, and the index is of version {found[-1][0]}")
+        for version, folder in found:
             trouble = _trouble(folder) if version <= newest else f"{version} is newer than the lake"
             if trouble:
                 LOG.warning("a generation cannot be used and is written again: %s", trouble)

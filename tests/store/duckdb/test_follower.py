@@ -18,7 +18,7 @@ import schemas
 from store.duckdb import Follower, Policy
 from store.duckdb.layout import MANIFEST, generations
 from store.duckdb.wanted import ask_for_generation
-from store.lake import FeedIncomplete
+from store.lake import FeedIncomplete, Lake, LakeError
 from store.port import IndexStalled
 from vo.adql import translate
 
@@ -182,6 +182,20 @@ def test_an_index_of_another_lake_s_future_is_set_aside(world: Any, tmp_path: Pa
     (world.index_folder / "7" / MANIFEST).write_text(json.dumps(manifest | {"version": 7}))
     follower = world.follower()
     assert follower.step() == 1
+    assert [version for version, _ in generations(world.index_folder)] == [1]
+
+
+def test_an_index_outlives_a_lake_that_is_away(world: Any) -> None:
+    world.put("sky.plain", plain(0, 4))
+    world.fold()
+    lake, away = world.folder / "lake", world.folder / "away"
+    lake.rename(away)
+    follower = Follower(Lake(lake, world.lake.schemas()), world.index_folder)
+    with pytest.raises(LakeError, match=r"the lake is empty or away, and the index is of version 1"):
+        follower.step()
+    follower.close()
+    away.rename(lake)
+    assert world.follower().step() is None
     assert [version for version, _ in generations(world.index_folder)] == [1]
 
 
