@@ -113,6 +113,9 @@ class Follower:
         build_generation(self._lake, version, self._folder, threads=threads, memory_limit=memory)
         self._took, self._due_since = self._clock() - started, None
         LOG.info("generation %d written in %.1f s", version, self._took)
+        for newer, folder in generations(self._folder):
+            if newer > version:
+                set_aside(folder)
         self._remove_old()
         return version
 

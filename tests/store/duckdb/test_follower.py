@@ -199,6 +199,16 @@ def test_an_index_outlives_a_lake_that_is_away(world: Any) -> None:
     assert [version for version, _ in generations(world.index_folder)] == [1]
 
 
+def test_a_rebuild_leaves_no_index_of_a_lake_that_is_gone(world: Any) -> None:
+    world.put("sky.plain", plain(0, 4))
+    world.fold()
+    (world.folder / "lake").rename(world.folder / "gone")
+    empty = Follower(Lake(world.folder / "lake", world.lake.schemas()), world.index_folder)
+    assert empty.rebuild() == 0
+    empty.close()
+    assert [version for version, _ in generations(world.index_folder)] == [0]
+
+
 def test_drafts_of_a_dead_follower_are_removed(world: Any) -> None:
     draft = world.index_folder / "draft-1"
     draft.mkdir(parents=True)
