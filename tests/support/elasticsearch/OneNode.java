@@ -9,11 +9,15 @@ import org.elasticsearch.env.Environment;
 import org.elasticsearch.node.Node;
 import org.elasticsearch.plugins.PluginsLoader;
 
-/** Runs one Elasticsearch node until SIGTERM. Arguments are its settings, name=value; path.home is required. */
+/**
+ * Runs one Elasticsearch node until SIGTERM, or until its parent is gone. Arguments are its settings, name=value;
+ * path.home is required.
+ */
 public final class OneNode {
     private OneNode() {}
 
     public static void main(String[] arguments) throws Exception {
+        endWithParent();
         Environment environment = environmentOf(arguments);
         LogConfigurator.setNodeName(Node.NODE_NAME_SETTING.get(environment.settings()));
         LogConfigurator.configure(environment, true);
@@ -22,6 +26,11 @@ public final class OneNode {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> close(node, ended)));
         node.start();
         ended.await();
+    }
+
+    /** A parent that was killed cannot end its node: it is to leave nothing behind. */
+    private static void endWithParent() {
+        ProcessHandle.current().parent().ifPresent(parent -> parent.onExit().thenRun(() -> Runtime.getRuntime().halt(1)));
     }
 
     private static Environment environmentOf(String[] arguments) {
