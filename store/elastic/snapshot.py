@@ -150,7 +150,7 @@ class ElasticSnapshot:
         for tables, conditions in conditions_of(nodes):
             for alias in tables.keys() & plans.keys():
                 found = (condition_filter(each, alias, tables[alias]) for each in conditions)
-                plans[alias].filters += [body for body in found if body is not None]
+                plans[alias].filters += [each.body for each in found if each is not None]
         for sought in sought_texts(column_conditions(nodes), self._site):
             body = texts_filter(sought.texts) if sought.alias in plans else None
             if body is not None:
