@@ -108,7 +108,7 @@ def _beat(settings: Settings, stop: Event) -> None:
             get_logger().exception("the follower's heartbeat could not be written")
         if stop.wait(_BEAT_SECONDS):
             break
-    store.forget(FOLLOWER)
+    store.forget(FOLLOWER, holder)
     engine.dispose()
 
 

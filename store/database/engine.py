@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 BUSY_SECONDS = 30
 """How long a process waits for another one's transaction."""
 
-HEAD = "0001"
+CONNECT_SECONDS = 10
+"""How long a server of PostgreSQL may take to answer."""
+
+_POSTGRESQL = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
+
+HEAD = "0002"
 """The newest of the migrations."""
 
 MIGRATION_LOCK = 7_362_511
@@ -31,21 +36,27 @@ def in_words(error: Exception) -> str:
     return " ".join(str(cause).partition("(Background on this error at")[0].split())
 
 
-def open_database(url: str) -> Engine:
-    """Return an engine for a database URL, ``sqlite:///FILE`` or ``postgresql+DRIVER://…``.
+def open_database(url: str, *, password: str | None = None) -> Engine:
+    """Return an engine for a database URL, ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``.
 
-    SQLite keeps a write-ahead log, so that readers and a writer do not wait for each other, and its
-    transactions take the write lock with their first change. Engines do not survive a fork.
+    ``password`` is used when the URL has none. SQLite keeps a write-ahead log, so that readers and a writer
+    do not wait for each other, and its transactions take the write lock with their first change. Engines do
+    not survive a fork.
 
     Raises
     ------
     DatabaseError
-        When the URL is not one, or its driver is not installed.
+        When the URL is not one, or names another kind of database.
     """
     try:
         parts = make_url(url)
+        if parts.drivername in _POSTGRESQL:
+            return _open_postgresql(parts, password)
         if parts.get_backend_name() != "sqlite":
-            return create_engine(parts, pool_pre_ping=True)
+            raise DatabaseError(
+                f"cannot open the database: it is {parts.get_backend_name()}; "
+                "expected sqlite:///FILE or postgresql://USER@HOST/NAME"
+            )
         if parts.database:
             Path(parts.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parts, connect_args={"timeout": BUSY_SECONDS, "isolation_level": "IMMEDIATE"})
@@ -53,6 +64,16 @@ def open_database(url: str) -> Engine:
         raise DatabaseError(f"cannot open the database: {in_words(error)}") from error
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _open_postgresql(parts: URL, password: str | None) -> Engine:
+    parts = parts.set(drivername="postgresql+psycopg", password=parts.password or password)
+    return create_engine(
+        parts,
+        # A connection may have been cut since it was used last, by a restart of the server.
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "onedfs"},
+    )
 
 
 def open_to_read(path: Path) -> Engine:

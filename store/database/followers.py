@@ -21,16 +21,21 @@ class FollowerRow(Base):
     holder: Mapped[str]
     version: Mapped[int] = mapped_column(BigInteger)
     heartbeat: Mapped[datetime] = mapped_column(UtcDateTime)
+    reason: Mapped[str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class FollowerState:
-    """A follower: its name, the process that is it, the lake version it has applied, and when it said so."""
+    """A follower: its name, the process that is it, the lake version it has applied, and when it said so.
+
+    ``reason`` says why it does not go on; None while it does.
+    """
 
     name: str
     holder: str
     version: int
     heartbeat: datetime
+    reason: str | None = None
 
 
 class FollowerStore:
@@ -39,21 +44,31 @@ class FollowerStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def beat(self, name: str, holder: str, version: int) -> None:
-        """Say that a follower lives and has applied a version."""
+    def beat(self, name: str, holder: str, version: int, reason: str | None = None) -> None:
+        """Say that a follower lives, has applied a version, and why it does not go on, if so."""
         table = cast(Table, FollowerRow.__table__)
-        update = dict.fromkeys(["holder", "version", "heartbeat"])
-        row = {"name": name, "holder": holder, "version": version, "heartbeat": datetime.now(UTC)}
+        update = dict.fromkeys(["holder", "version", "heartbeat", "reason"])
+        row = {
+            "name": name,
+            "holder": holder,
+            "version": version,
+            "heartbeat": datetime.now(UTC),
+            "reason": reason,
+        }
         with self._engine.begin() as connection:
             connection.execute(upsert(self._engine, table, key=["name"], update=update), row)
 
-    def forget(self, name: str) -> None:
-        """Drop a follower that is no more."""
+    def forget(self, name: str, holder: str) -> None:
+        """Drop a follower that is no more; another process that has taken its place stays."""
         with self._engine.begin() as connection:
-            connection.execute(delete(FollowerRow).where(FollowerRow.name == name))
+            connection.execute(
+                delete(FollowerRow).where(FollowerRow.name == name, FollowerRow.holder == holder)
+            )
 
     def all(self) -> list[FollowerState]:
         """Return all followers by name."""
         with Session(self._engine) as session:
             rows = session.scalars(select(FollowerRow).order_by(FollowerRow.name))
-            return [FollowerState(row.name, row.holder, row.version, row.heartbeat) for row in rows]
+            return [
+                FollowerState(row.name, row.holder, row.version, row.heartbeat, row.reason) for row in rows
+            ]
