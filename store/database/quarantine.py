@@ -12,6 +12,7 @@ from sqlalchemy import JSON, BigInteger, Engine, Select, Table, UniqueConstraint
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.database.base import Base, UtcDateTime, upsert
+from store.database.texts import kept_json, kept_text
 
 MANY = 500
 """Paths asked for in one statement; databases limit parameters."""
@@ -79,6 +80,8 @@ class QuarantineStore:
         rows = [_row(refusal, moment) for refusal in refusals]
         if not rows:
             return
+        # In one order, so that processes that enter the same files wait for each other and never in a circle.
+        rows.sort(key=lambda row: (row["collection"], row["path"]))
         table = cast(Table, QuarantineRow.__table__)
         kept = {"id", "collection", "path", "first_seen", "tries"}
         update = {column.name: None for column in table.columns if column.name not in kept}
@@ -94,7 +97,8 @@ class QuarantineStore:
         with self._engine.begin() as connection:
             for some in _some(paths):
                 statement = delete(QuarantineRow).where(
-                    QuarantineRow.collection == collection, QuarantineRow.path.in_(some)
+                    QuarantineRow.collection == kept_text(collection),
+                    QuarantineRow.path.in_([kept_text(path) for path in some]),
                 )
                 cleared += connection.execute(statement).rowcount
         return cleared
@@ -114,7 +118,7 @@ class QuarantineStore:
         """Return entries in the order of their numbers."""
         statement = select(QuarantineRow).order_by(QuarantineRow.id).limit(limit).offset(offset)
         if collection is not None:
-            statement = statement.where(QuarantineRow.collection == collection)
+            statement = statement.where(QuarantineRow.collection == kept_text(collection))
         if code is not None:
             statement = statement.where(QuarantineRow.code == code)
         return self._found(statement)
@@ -123,10 +127,11 @@ class QuarantineStore:
         """Return which of these paths are in quarantine, by path."""
         found: dict[str, Quarantined] = {}
         for some in _some(paths):
+            asked = {kept_text(path): path for path in some}
             statement = select(QuarantineRow).where(
-                QuarantineRow.collection == collection, QuarantineRow.path.in_(some)
+                QuarantineRow.collection == kept_text(collection), QuarantineRow.path.in_(asked)
             )
-            found |= {entry.path: entry for entry in self._found(statement)}
+            found |= {asked[entry.path]: entry for entry in self._found(statement)}
         return found
 
     def to_retry(self, numbers: Sequence[int] | None = None) -> Sequence[Quarantined]:
@@ -155,15 +160,15 @@ def _some(paths: Iterable[str]) -> Iterator[list[str]]:
 
 def _row(refusal: Refusal, moment: datetime) -> dict[str, Any]:
     return {
-        "collection": refusal.collection,
-        "path": refusal.path,
-        "root": refusal.root,
+        "collection": kept_text(refusal.collection),
+        "path": kept_text(refusal.path),
+        "root": kept_text(refusal.root),
         "size": refusal.size,
         "mtime": refusal.mtime,
         "checksum": refusal.checksum,
         "code": refusal.code,
-        "reason": refusal.reason,
-        "details": dict(refusal.details),
+        "reason": kept_text(refusal.reason),
+        "details": kept_json(refusal.details),
         "first_seen": moment,
         "last_seen": moment,
         "tries": 1,

@@ -17,6 +17,8 @@ from store.database import DatabaseError, QuarantineStore, Refusal, migrate, ope
 from store.database.base import Base
 from store.database.engine import HEAD
 from store.database.upgrade import configuration
+from tests.support.elasticsearch.cluster import free_ports
+from tests.support.postgres import Postgres
 
 START = """
 import sys
@@ -64,13 +66,15 @@ def test_migrating_again_does_nothing(engine: Engine) -> None:
     assert [entry.path for entry in store.list()] == ["a"]
 
 
-def test_sqlite_lets_readers_and_a_writer_work_at_once(engine: Engine) -> None:
+def test_sqlite_lets_readers_and_a_writer_work_at_once(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
     with engine.connect() as connection:
         pragmas = {
             name: connection.execute(text(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "foreign_keys", "busy_timeout")
         }
     assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000}
+    engine.dispose()
 
 
 def test_a_change_of_tables_that_fails_leaves_them_as_they_were(
@@ -117,6 +121,50 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_postgresql_may_be_named_in_the_ways_that_are_usual(postgres: Postgres, scheme: str) -> None:
+    url = postgres.url("postgres").replace("postgresql", scheme, 1)
+    engine = open_database(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize("given", [None, "beside"])
+def test_a_password_may_be_given_beside_the_url(postgres: Postgres, given: str | None) -> None:
+    engine = open_database(postgres.url("postgres", password=False), password=given and postgres.password)
+    if given:
+        migrate(engine)
+    else:
+        with pytest.raises(DatabaseError, match="no password supplied"):
+            migrate(engine)
+    engine.dispose()
+
+
+def test_a_wrong_password_is_told_in_one_line_without_the_password(postgres: Postgres) -> None:
+    wrong = postgres.password[::-1]
+    engine = open_database(postgres.url("postgres", password=False), password=wrong)
+    with pytest.raises(DatabaseError, match='password authentication failed for user "onedfs"') as raised:
+        migrate(engine)
+    assert "\n" not in str(raised.value)
+    assert wrong not in str(raised.value)
+    engine.dispose()
+
+
+def test_a_server_that_is_away_is_told_in_one_line() -> None:
+    engine = open_database(f"postgresql://onedfs@127.0.0.1:{free_ports(1)[0]}/onedfs")
+    with pytest.raises(DatabaseError, match="Connection refused") as raised:
+        migrate(engine)
+    assert "\n" not in str(raised.value)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "oracle://host/db"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(DatabaseError, match="expected sqlite:///FILE or postgresql://"):
+        open_database(url)
+
+
 @pytest.mark.slow
 def test_processes_that_start_at_once_migrate_and_write_without_loss(url: str) -> None:
     processes = [started(url, 25) for _ in range(4)]
@@ -145,8 +193,9 @@ def test_a_process_killed_while_it_writes_leaves_a_sound_database(url: str, seed
     process.communicate()
     engine = open_database(url)
     migrate(engine)
-    with engine.connect() as connection:
-        assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
     paths = [int(entry.path) for entry in QuarantineStore(engine).list()]
     assert paths == list(range(len(paths)))
     engine.dispose()

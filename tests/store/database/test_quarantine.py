@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -77,3 +78,35 @@ def test_what_to_retry_is_all_or_the_named_numbers(store: QuarantineStore) -> No
 def test_nothing_to_enter_is_fine(store: QuarantineStore) -> None:
     store.put([])
     assert (store.list(), store.get(1), store.counts()) == ([], None, {})
+
+
+@pytest.mark.parametrize("word", ["a\x00b", "caf\udce9", "\U0001f52d", "'; DROP TABLE quarantine; --", "%s"])
+def test_any_text_is_kept_in_some_form(store: QuarantineStore, word: str) -> None:
+    told = refusal(f"{word}/x.fits", reason=word, details={"value": word, "list": [word, 1.5, None]})
+    store.put([told])
+    store.put([told])
+    assert list(store.known("eso", [told.path])) == [told.path]
+    (entry,) = store.list()
+    assert entry.tries == 2
+    assert not set(entry.reason) & {"\x00", "\udce9"}
+    assert entry.details == {"value": entry.reason, "list": [entry.reason, 1.5, None]}
+    assert store.clear("eso", [told.path]) == 1
+
+
+def test_numbers_that_json_does_not_have_are_kept_as_words(store: QuarantineStore) -> None:
+    store.put([refusal("a", details={"value": float("nan"), "values": [float("inf"), -float("inf"), 1.0]})])
+    (entry,) = store.list()
+    assert entry.details == {"value": "nan", "values": ["inf", "-inf", 1.0]}
+
+
+@pytest.mark.slow
+def test_writers_of_the_same_files_in_other_orders_do_not_block_each_other(store: QuarantineStore) -> None:
+    paths = [str(number) for number in range(200)]
+
+    def write(turn: int) -> None:
+        for _ in range(10):
+            store.put([refusal(path) for path in (paths if turn % 2 else reversed(paths))])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert {entry.tries for entry in store.list()} == {40}
