@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import ssl
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -18,6 +20,8 @@ _AUTHORITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{2,}\Z")
 
 
 _INDEX_PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+
+_PASSWORD = re.compile(r"(//[^/:@]*):.*@")
 
 AUTHORITY_EXPECTED = "expected a naming authority such as archive.example, without ivo://"
 """What is said of anything else."""
@@ -39,7 +43,16 @@ class Settings(BaseSettings):
 
     data: Path = Field(default=Path("data"), title="Folder of everything the archive keeps")
     site: Path | None = Field(default=None, title="Folder with an observatory's own instruments and schemas")
-    database_url: str | None = Field(default=None, title="SQLAlchemy URL; unset: SQLite in the data folder")
+    secrets: Path | None = Field(
+        default=None,
+        title="Folder with files named like settings, in lower case, that hold their values",
+    )
+    database_url: str | None = Field(
+        default=None, title="postgresql://USER@HOST/NAME; unset: SQLite in the data folder"
+    )
+    database_password: SecretStr | None = Field(
+        default=None, title="Password for the database, when its URL has none"
+    )
     authority: str | None = Field(
         default=None, title="IVOA naming authority, without ivo://; fixed when the archive is first started"
     )
@@ -47,6 +60,11 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8000", title="Base URL under which users reach the service"
     )
     title: str = Field(default="One DFS", title="Name of the archive, as its pages show it")
+
+    release_required: str = Field(
+        default="",
+        title="Collections, separated by commas, whose files are withheld until they have a release date; *: all",
+    )
 
     elasticsearch_url: str | None = Field(
         default=None,
@@ -91,7 +109,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value} is a file; expected a folder")
         return value
 
-    @field_validator("site")
+    @field_validator("site", "secrets")
     @classmethod
     def _is_folder(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_dir():
@@ -105,13 +123,37 @@ class Settings(BaseSettings):
             found = urlsplit(part.strip())
             if found.scheme not in ("http", "https") or not found.port or found.query or found.fragment:
                 raise ValueError("expected http(s)://host:port, several separated by commas")
+            if found.username or found.password:
+                raise ValueError("expected no user and password; the cluster is opened by an API key")
+        return value
+
+    @field_validator("elasticsearch_api_key", "database_password")
+    @classmethod
+    def _is_one_line(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        text = value.get_secret_value().strip()
+        if not text or not text.isprintable():
+            raise ValueError("expected one line")
+        return SecretStr(text)
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"(sqlite|postgres(ql)?(\+psycopg)?):", value):
+            raise ValueError("expected postgresql://USER@HOST/NAME, or sqlite:///FILE")
         return value
 
     @field_validator("elasticsearch_ca_file")
     @classmethod
-    def _is_file(cls, value: Path | None) -> Path | None:
+    def _holds_certificate(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
             raise ValueError(f"there is no file {value}")
+        try:
+            if value is not None:
+                ssl.create_default_context(cafile=value)
+        except OSError as error:
+            raise ValueError(f"{value} holds no certificate that can be read") from error
         return value
 
     @field_validator("elasticsearch_prefix")
@@ -175,6 +217,11 @@ class Settings(BaseSettings):
         return self.root / "run"
 
     @property
+    def release_required_in(self) -> frozenset[str]:
+        """Names of the collections whose files need a release date; ``*`` stands for all."""
+        return frozenset(part.strip() for part in self.release_required.split(",")) - {""}
+
+    @property
     def engine(self) -> str:
         """The name of the engine that answers queries."""
         return "elasticsearch" if self.elasticsearch_url else "duckdb"
@@ -198,10 +245,28 @@ def load_settings() -> Settings:
     SettingsError
         When one is wrong.
     """
+    folder = os.environ.get(f"{PREFIX}SECRETS")
     try:
-        return Settings()
+        # A folder that is not there is told like every other wrong setting.
+        return Settings(_secrets_dir=folder if folder and Path(folder).is_dir() else None)
     except ValidationError as error:
         raise SettingsError("; ".join(_in_words(error))) from None
+
+
+def shown(settings: Settings, name: str) -> object:
+    """Return the value of a setting as people may see it: without passwords and keys."""
+    value = getattr(settings, name)
+    if name == "database_url" and value is not None:
+        return _PASSWORD.sub(r"\1:**********@", value)
+    return value
+
+
+def source(settings: Settings, name: str) -> str:
+    """Say where the value of a setting comes from."""
+    if name not in settings.model_fields_set:
+        return "default"
+    in_environment = any(key.upper() == f"{PREFIX}{name}".upper() for key in os.environ)
+    return "environment" if in_environment else "file"
 
 
 def _in_words(error: ValidationError) -> list[str]:

@@ -107,7 +107,8 @@ def open_tables(settings: Settings) -> Engine:
     """Open the database, its tables brought up to date."""
     require_writable(settings)
     settings.root.mkdir(parents=True, exist_ok=True)
-    engine = open_database(settings.database)
+    password = settings.database_password
+    engine = open_database(settings.database, password=password and password.get_secret_value())
     migrate(engine)
     return engine
 

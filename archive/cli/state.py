@@ -72,14 +72,14 @@ def show_settings(as_json: AsJson = False) -> None:
     import difflib
     import os
 
-    from archive.settings import PREFIX, Settings, load_settings
+    from archive.settings import PREFIX, Settings, load_settings, shown, source
 
     settings = load_settings()
     rows = [
         {
             "name": f"{PREFIX}{name.upper()}",
-            "value": getattr(settings, name),
-            "source": "environment" if name in settings.model_fields_set else "default",
+            "value": shown(settings, name),
+            "source": source(settings, name),
             "title": field.title,
         }
         for name, field in Settings.model_fields.items()

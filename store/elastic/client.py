@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,18 @@ REQUEST_SECONDS = 30.0
 
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses of a request that may succeed when it is sent again."""
+
+
+_ADVICE = {
+    401: "; give a valid API key by ONEDFS_ELASTICSEARCH_API_KEY",
+    403: "; the API key lacks a privilege, see docs/operation.md",
+}
+"""What an operator can do about an answer."""
+
+_TLS_ADVICE = (
+    "; name the certificate of the authority that signed the cluster's by ONEDFS_ELASTICSEARCH_CA_FILE, "
+    "and the nodes in ONEDFS_ELASTICSEARCH_URL as their certificates do"
+)
 
 
 class EngineError(Exception):
@@ -41,7 +53,7 @@ class Cluster:
     """
 
     hosts: tuple[str, ...]
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
     prefix: str = "onedfs"
     replicas: int = 1
@@ -105,10 +117,19 @@ def patiently(call: Callable[[], Found], *, patience: float, pause: float = 1.0)
 def in_words(error: Exception) -> str:
     """Say in one line what the cluster answered, or that it did not."""
     if isinstance(error, ApiError):
-        return f"Elasticsearch answered {error.meta.status}: {reason_of(_cause(error.body))}"
+        said = f"Elasticsearch answered {error.meta.status}: {reason_of(_cause(error.body))}"
+        return said + _ADVICE.get(error.meta.status, "")
+    if isinstance(error, TlsError):
+        # The transport joins what each of its tries met; one says all.
+        met = str(error.errors[0] if error.errors else error)
+        return f"Elasticsearch cannot be trusted: {_one_line(met)}{_TLS_ADVICE}"
     if isinstance(error, TransportError):
-        return f"Elasticsearch does not answer: {error}"
+        return f"Elasticsearch does not answer: {_one_line(str(error))}"
     return f"{type(error).__name__}: {error}" if not str(error) else str(error)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _cause(body: Any) -> Any:
