@@ -30,11 +30,14 @@ ROWS = 4096
 Values: TypeAlias = list[Any]
 
 
-def live_at(version: int) -> dict[str, Any]:
-    """Return the query that finds the documents of one version of the lake, whatever is written meanwhile."""
+def live_at(version: int, filters: Iterable[dict[str, Any]] = ()) -> dict[str, Any]:
+    """Return the query that finds the documents of one version of the lake, whatever is written meanwhile.
+
+    ``filters`` are what they have to fulfil besides.
+    """
     return {
         "bool": {
-            "filter": [{"range": {SINCE: {"lte": version}}}],
+            "filter": [{"range": {SINCE: {"lte": version}}}, *filters],
             "must_not": [{"range": {UNTIL: {"lte": version}}}],
         }
     }
