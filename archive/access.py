@@ -1,8 +1,8 @@
 """Who may have the bytes of a file. Every route that sends bytes asks here, and nowhere else.
 
 A file with a release date is public from that instant on (UTC, the instant included); before it, an
-anonymous user gets 401 with a challenge. A file without one is public. Metadata and headers are public
-always.
+anonymous user gets 401 with a challenge. A file without one is public unless its record says that it is
+withheld until it has one. Metadata and headers are public always.
 """
 
 from __future__ import annotations
@@ -22,26 +22,32 @@ class AccessPolicy:
     realm: str
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def is_public(self, release_date: datetime | None) -> bool:
-        """Whether anyone may have the bytes now; a date without time zone is UTC."""
+    def is_public(self, release_date: datetime | None, rights: str | None) -> bool:
+        """Whether anyone may have the bytes now; a date without time zone is UTC.
+
+        ``rights`` is the word that the file's record stores.
+        """
         if release_date is not None and release_date.tzinfo is None:
             release_date = release_date.replace(tzinfo=UTC)
-        return not is_held(release_date, self.clock())
+        return not is_held(rights, release_date, self.clock())
 
-    def require_bytes(self, dp_id: str, release_date: datetime | None) -> None:
-        """Let the request pass when the user may have the file's bytes.
+    def require_bytes(self, dp_id: str, release_date: datetime | None, rights: str | None) -> None:
+        """Let the request pass when the user may have the file's bytes; see ``is_public``.
 
         Raises
         ------
         Problem
             401 with a challenge when the data are not public yet.
         """
-        if release_date is None or self.is_public(release_date):
+        if self.is_public(release_date, rights):
             return
-        when = release_date.replace(tzinfo=None).isoformat(timespec="seconds")
+        when = (
+            None if release_date is None else release_date.replace(tzinfo=None).isoformat(timespec="seconds")
+        )
+        until = "it needs a release date and has none yet" if when is None else f"until {when} UTC"
         raise Problem(
             401,
-            f"{dp_id} is proprietary until {when} UTC",
+            f"{dp_id} is proprietary{': ' if when is None else ' '}{until}",
             kind="proprietary",
             headers={"WWW-Authenticate": f'Bearer realm="{self.realm}"'},
             release_date=when,

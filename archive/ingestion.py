@@ -49,6 +49,7 @@ class Ingestion:
             collection=collection,
             holding=holding,
             package_folders=self._package_folders(),
+            release_required=self.settings.release_required_in,
             progress=progress,
             workers=workers,
             stop=stop,
@@ -91,6 +92,7 @@ class Ingestion:
             quarantine=self.quarantine,
             files_root=self.settings.files_root,
             package_folders=self._package_folders(),
+            release_required=self.settings.release_required_in,
             progress=progress,
             stop=stop,
         )
@@ -112,6 +114,7 @@ class Ingestion:
             quarantine=self.quarantine,
             files_root=self.settings.files_root,
             package_folders=self._package_folders(),
+            release_required=self.settings.release_required_in,
             stop=stop,
         )
         for step in steps:

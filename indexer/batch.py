@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,8 @@ from indexer.discovery import Found
 from indexer.errors import FileRefused
 from indexer.holdings import Incoming, location_of
 from indexer.reader import ReadFile
-from indexer.settle import ALIASES, FILES, RELEASES, Claim, Decision, OnRecord, Record, decide
+from indexer.releases import DATES, RIGHTS, held_back, rights_of, rows_held_back
+from indexer.settle import ALIASES, FILES, OBSERVATIONS, Claim, Decision, OnRecord, Record, decide
 from indexer.spherical import with_spherical_columns
 from indexer.summary import Outcome
 from schemas import Schemas, Table
@@ -34,11 +35,12 @@ _NUMBER: Final = "_file"
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A file that was read, and where it belongs."""
+    """A file that was read, and where it belongs; ``needs_date`` withholds it until it has a release date."""
 
     found: Found
     collection: str
     read: ReadFile
+    needs_date: bool = False
 
 
 @dataclass(slots=True)
@@ -176,6 +178,7 @@ def _claim(taken: Taken) -> Claim:
         content_type=read.content_type,
         file_name=found.path.name,
         release_date=read.release_date,
+        rights=rights_of(read.release_date, read.rows.get(OBSERVATIONS, ()), needs_date=taken.needs_date),
     )
 
 
@@ -192,29 +195,20 @@ def _copies(batch: Batch, decisions: Sequence[Decision], incoming: Incoming) -> 
 
 def _write(writer: Writer, batch: Batch, claims: Sequence[Claim], decisions: Sequence[Decision]) -> None:
     """Write details first, ``archive.files`` last."""
+    # A batch may bring a file and, later on, touch or replace it: the last record of an id counts.
+    records = {d.dp_id: d.record for d in decisions if d.record is not None}
     details = _Details(writer, batch, decisions)
-    details.write()
+    records = {dp_id: held_back(record, details.old.get(dp_id)) for dp_id, record in records.items()}
+    details.write({dp_id for dp_id, record in records.items() if record[RIGHTS[FILES]]})
     aliases = [decision.alias for decision in decisions if decision.alias is not None]
     stale = [claims[i].place for i, decision in enumerate(decisions) if decision.stale_alias]
     if stale:
         collections, paths = zip(*stale, strict=True)
         writer.delete(ALIASES, pa.table({"collection": list(collections), "path": list(paths)}))
     _put(writer, ALIASES, aliases)
-    _write_files(writer, decisions, details.held)
-
-
-def _write_files(writer: Writer, decisions: Sequence[Decision], held: Mapping[str, datetime]) -> None:
-    # A batch may bring a file and, later on, touch or replace it: the last record of an id counts.
-    last = {d.dp_id: _held_back(d.record, held) for d in decisions if d.record is not None}
     new = {d.dp_id for d in decisions if d.outcome is Outcome.ACCEPTED}
-    writer.append(FILES, _table(writer, FILES, [row for dp_id, row in last.items() if dp_id in new]))
-    _put(writer, FILES, [row for dp_id, row in last.items() if dp_id not in new])
-
-
-def _held_back(record: Record, held: Mapping[str, datetime]) -> Record:
-    """Return a record that is released no earlier than what it replaces."""
-    dates = (record["release_date"], held.get(record["dp_id"]))
-    return {**record, "release_date": max((date for date in dates if date is not None), default=None)}
+    writer.append(FILES, _table(writer, FILES, [row for dp_id, row in records.items() if dp_id in new]))
+    _put(writer, FILES, [row for dp_id, row in records.items() if dp_id not in new])
 
 
 def _put(writer: Writer, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -241,21 +235,26 @@ class _Details:
         self._written = np.zeros(len(decisions), np.bool_)
         self._written[list(last.values())] = True
         self._replaced = [dp_id for dp_id, i in last.items() if decisions[i].outcome is Outcome.REPLACED]
-        self.held = self._release_dates()
+        self.old = self._old_records()
 
-    def _release_dates(self) -> dict[str, datetime]:
+    def _old_records(self) -> dict[str, Record]:
         """Look up when the replaced files become public; new content must not become so any earlier."""
         if not self._replaced:
             return {}
-        rows = self._writer.lookup(FILES, "dp_id", self._replaced, ["release_date"]).to_pylist()
-        return {row["dp_id"]: row["release_date"] for row in rows if row["release_date"] is not None}
+        said = [DATES[FILES], RIGHTS[FILES]]
+        rows = self._writer.lookup(FILES, "dp_id", self._replaced, said).to_pylist()
+        return {row["dp_id"]: row for row in rows}
 
-    def write(self) -> None:
-        """Append rows of new files; take back the old rows of replaced ones first."""
+    def write(self, withheld: Collection[str]) -> None:
+        """Append rows of new files; take back the old rows of replaced ones first.
+
+        ``withheld`` are the ids of files that are withheld for want of a release date.
+        """
         for table in self._tables() if self._replaced else ():
             self._take_back(table)
         for name, rows in self._batch.tables.items():
-            self._writer.append(name, self._settled(self._writer.schemas.table(name), rows))
+            settled = self._settled(self._writer.schemas.table(name), rows)
+            self._writer.append(name, rows_held_back(name, settled, self.old, withheld))
 
     def _tables(self) -> list[Table]:
         details = {"ivoa.ObsCore", "dbo.raw", "phase3v2.provenance", HEADERS, PRODUCTS}
@@ -273,10 +272,4 @@ class _Details:
         rows = rows.drop_columns([_NUMBER]).append_column("dp_id", pc.take(self._ids, numbers))
         if "revision" in table.by_name:
             rows = rows.append_column("revision", pc.take(self._revisions, numbers))
-        return self._held_back(rows, RELEASES[table.name]) if table.name in RELEASES else rows
-
-    def _held_back(self, rows: pa.Table, column: str) -> pa.Table:
-        place = rows.column_names.index(column)
-        dates = [self.held.get(dp_id) for dp_id in rows["dp_id"].to_pylist()]
-        later = pc.max_element_wise(rows[column], pa.array(dates, rows[column].type))
-        return rows.set_column(place, column, later)
+        return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,8 @@ from indexer.known import Known, recorded
 from indexer.reader import ReadFile, ReadJob, prepare_reader
 from indexer.readers import ReaderPool, read_here
 from indexer.refusals import Refusals
-from indexer.settle import Place
+from indexer.releases import needs_date
+from indexer.settle import PATH_TAKEN, Place
 from indexer.summary import Outcome, Progress, Report, Summary
 from indexer.watching import Watched
 from store.database import QuarantineStore
@@ -40,11 +41,12 @@ FEW_BYTES: Final = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Where things are kept."""
+    """Where things are kept, and which collections' files are withheld until they have a release date."""
 
     lake: Lake
     quarantine: QuarantineStore
     files_root: Path
+    release_required: Collection[str] = ()
 
 
 def ingest(
@@ -60,6 +62,7 @@ def ingest(
     workers: int | None = None,
     stop: Event | None = None,
     watch_seconds: float | None = None,
+    release_required: Collection[str] = (),
 ) -> Summary:
     """Ingest files, folders and globs; every file has exactly one outcome.
 
@@ -76,6 +79,7 @@ def ingest(
     stop : when set, the run commits what was read and ends.
     watch_seconds : when given, the run looks again and again, with pauses of this length, and takes what is
         new and complete, until ``stop`` is set.
+    release_required : collections whose files are withheld until they have a release date; ``*`` for all.
 
     Raises
     ------
@@ -84,7 +88,7 @@ def ingest(
         What was committed stays; the error's ``summary`` counts it.
     """
     stop, paths = stop or Event(), list(paths)
-    archive, folders = Archive(lake, quarantine, files_root), tuple(package_folders)
+    archive, folders = Archive(lake, quarantine, files_root, release_required), tuple(package_folders)
     total = Summary(version=lake.version())
     for discovered in _looks(paths, watch_seconds, stop):
         run = _Run(archive, collection, holding, progress, stop)
@@ -117,6 +121,7 @@ def retry(
     progress: Report | None = None,
     workers: int | None = None,
     stop: Event | None = None,
+    release_required: Collection[str] = (),
 ) -> Summary:
     """Ingest files in the quarantine once more: those of these numbers, or all.
 
@@ -127,7 +132,7 @@ def retry(
     IngestError
         As ``ingest``.
     """
-    archive = Archive(lake, quarantine, files_root)
+    archive = Archive(lake, quarantine, files_root, release_required)
     groups: dict[tuple[str, str], list[str]] = {}
     rows = 0
     for entry in quarantine.to_retry(numbers):
@@ -239,12 +244,12 @@ class _Run:
         earlier = self._claimed.setdefault(place, found.path)
         if earlier != found.path:
             text = f"{earlier} has the same path below its root in this run; ingest them as two collections."
-            self._refuse(collection, found.root, str(found.path), FileRefused("path-taken", text))
+            self._refuse_found(collection, found, FileRefused(PATH_TAKEN, text))
             return True
         known = self._seen(collection).get(place)
         if self.holding == "move" or known is None or not self._as_recorded(found, known):
             return False
-        self._outcome(place, Outcome.UNCHANGED)
+        self._outcome(collection, found, Outcome.UNCHANGED)
         return True
 
     def _as_recorded(self, found: Found, known: Known) -> bool:
@@ -265,9 +270,10 @@ class _Run:
     def _take(self, results: Iterable[tuple[ReadJob, ReadFile | FileRefused]]) -> None:
         for job, result in results:
             if isinstance(result, FileRefused):
-                self._refuse(job.collection, job.found.root, job.found.relative, result, job.found)
+                self._refuse_found(job.collection, job.found, result)
             else:
-                self._pending.files.append(Taken(job.found, job.collection, result))
+                waits = needs_date(job.collection, self.archive.release_required)
+                self._pending.files.append(Taken(job.found, job.collection, result, waits))
                 self._pending.size += len(result.cards)
             if self._pending.full:
                 self._commit()
@@ -291,11 +297,9 @@ class _Run:
     def _settled(self, result: Result) -> None:
         taken, decision = result.taken, result.decision
         if decision.refusal is not None:
-            self._refuse(
-                taken.collection, taken.found.root, taken.found.relative, decision.refusal, taken.found
-            )
+            self._refuse_found(taken.collection, taken.found, decision.refusal)
         else:
-            self._outcome((taken.collection, taken.found.relative), decision.outcome)
+            self._outcome(taken.collection, taken.found, decision.outcome)
             self._finish_copy(taken)
 
     def _finish_copy(self, taken: Taken) -> None:
@@ -308,9 +312,15 @@ class _Run:
             with suppress(OSError):
                 taken.found.path.unlink()
 
-    def _outcome(self, place: Place, outcome: Outcome) -> None:
+    def _outcome(self, collection: str, found: Found, outcome: Outcome) -> None:
         self.summary.count(outcome)
-        self._refusals.accepted(place)
+        self._refusals.accepted((collection, found.relative))
+        self._refusals.accepted((collection, str(found.path)))
+
+    def _refuse_found(self, collection: str, found: Found, refusal: FileRefused) -> None:
+        # The path below the root names the file that has taken it, and goes when that one is accepted.
+        path = str(found.path) if refusal.code == PATH_TAKEN else found.relative
+        self._refuse(collection, found.root, path, refusal, found)
 
     def _refuse(
         self, collection: str, root: Path, relative: str, refusal: FileRefused, found: Found | None = None

@@ -22,8 +22,8 @@ FILES: Final = "archive.files"
 ALIASES: Final = "archive.aliases"
 OBSERVATIONS: Final = "ivoa.ObsCore"
 
-RELEASES: Final = {OBSERVATIONS: "obs_release_date", "dbo.raw": "release_date", FILES: "release_date"}
-"""The column of each table that says when a file becomes public."""
+PATH_TAKEN: Final = "path-taken"
+"""Why a file is refused whose path below its root is that of another one."""
 
 Place: TypeAlias = tuple[str, str]
 """Collection and path below the ingest root."""
@@ -46,6 +46,7 @@ class Claim:
     content_type: str
     file_name: str
     release_date: datetime | None = None
+    rights: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def _at_known_place(claim: Claim, record: Record, known: OnRecord) -> Decision:
     elsewhere = record["holding"] == "reference" and record["location"] != claim.location
     if elsewhere and known.still_there(record):
         return _refused(
-            "path-taken",
+            PATH_TAKEN,
             f"{claim.place[1]} of {claim.place[0]} is {record['location']}, which holds other content.",
         )
     # A minted id was given to the path, whatever it holds; any other says what the content is, so that a
@@ -219,6 +220,7 @@ def record_of(claim: Claim, dp_id: str, revision: int) -> Record:
         "content_type": claim.content_type,
         "file_name": claim.file_name,
         "release_date": claim.release_date,
+        "rights": claim.rights,
         "withdrawn": None,
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from indexer.errors import IngestError, in_words
-from indexer.settle import FILES, RELEASES
-from schemas import Table
+from indexer.releases import DATES, released, with_release
+from indexer.settle import FILES
 from schemas.arrow import BATCH
 from store.lake import Lake, LakeError, Writer
 
@@ -52,7 +52,7 @@ def withdraw(ids: Iterable[str], reason: str, *, lake: Lake) -> Changed:
             chosen = [dp_id for dp_id in wanted if dp_id in states and states[dp_id] is None]
             for name in _SEARCHED:
                 writer.delete(name, writer.lookup(name, "dp_id", chosen))
-            _set(writer, FILES, _only(rows, chosen), "withdrawn", reason.strip())
+            _put_back(writer, FILES, _filled(_only(rows, chosen), "withdrawn", reason.strip()))
             version = writer.commit({"withdrawn": len(chosen)})
     except LakeError as error:
         raise IngestError("lake", in_words(error)) from error
@@ -60,7 +60,7 @@ def withdraw(ids: Iterable[str], reason: str, *, lake: Lake) -> Changed:
 
 
 def set_release(ids: Iterable[str], when: datetime | None, *, lake: Lake) -> Changed:
-    """Change when files become public; None makes them public at once.
+    """Change when files become public; None makes them public at once, also where a date is required.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ def set_release(ids: Iterable[str], when: datetime | None, *, lake: Lake) -> Cha
     wanted = tuple(dict.fromkeys(ids))
     try:
         with lake.writer("set-release") as writer:
-            found = {name: _rows(lake, writer, name, wanted) for name in RELEASES}
-            states: dict[str, Any] = {}
+            found = {name: _rows(lake, writer, name, wanted) for name in DATES}
+            states: dict[str, bool] = {}
             for name, rows in found.items():
-                dates = rows[RELEASES[name]].to_pylist()
-                states |= dict(zip(rows["dp_id"].to_pylist(), dates, strict=True))
-            chosen = [dp_id for dp_id in wanted if dp_id in states and states[dp_id] != moment]
+                for dp_id, done in released(name, rows, moment):
+                    states[dp_id] = states.get(dp_id, True) and done
+            chosen = [dp_id for dp_id in wanted if not states.get(dp_id, True)]
             for name, rows in found.items():
-                _set(writer, name, _only(rows, chosen), RELEASES[name], moment)
+                _put_back(writer, name, with_release(name, _only(rows, chosen), moment))
             version = writer.commit({"changed": len(chosen)})
     except LakeError as error:
         raise IngestError("lake", in_words(error)) from error
@@ -97,21 +97,20 @@ def _only(rows: pa.Table, ids: Sequence[str]) -> pa.Table:
     return rows.filter(pc.is_in(rows["dp_id"], value_set=pa.array(ids, pa.string())))
 
 
-def _set(writer: Writer, name: str, rows: pa.Table, column: str, value: object) -> None:
+def _filled(rows: pa.Table, column: str, value: object) -> pa.Table:
+    said = pa.scalar(value, rows.schema.field(column).type)
+    return rows.set_column(rows.column_names.index(column), column, pa.repeat(said, rows.num_rows))
+
+
+def _put_back(writer: Writer, name: str, rows: pa.Table) -> None:
     if not rows.num_rows:
         return
-    table: Table = writer.schemas.table(name)
-    values = {column: value}
-    if _CHANGED in table.by_name:
-        values[_CHANGED] = datetime.now(UTC).replace(tzinfo=None)
-    for key, said in values.items():
-        place = rows.column_names.index(key)
-        kind = rows.schema.field(key).type
-        rows = rows.set_column(place, key, pa.repeat(pa.scalar(said, kind), rows.num_rows))
+    if _CHANGED in writer.schemas.table(name).by_name:
+        rows = _filled(rows, _CHANGED, datetime.now(UTC).replace(tzinfo=None))
     writer.replace(name, rows.drop_columns([BATCH]))
 
 
-def _told(wanted: Sequence[str], chosen: Sequence[str], states: dict[str, Any], version: int) -> Changed:
+def _told(wanted: Sequence[str], chosen: Sequence[str], states: Mapping[str, Any], version: int) -> Changed:
     return Changed(
         changed=tuple(chosen),
         unchanged=tuple(dp_id for dp_id in wanted if dp_id in states and dp_id not in chosen),

@@ -20,18 +20,21 @@ PUBLIC, PROPRIETARY = "public", "proprietary"
 """What rows say of their rights when they store nothing, and before their time has come."""
 
 
-def is_held(since: datetime | None, moment: datetime) -> bool:
+def is_held(stored: str | None, since: datetime | None, moment: datetime) -> bool:
     """Tell whether a row whose ``rights_of`` time is ``since`` is proprietary at a moment.
 
-    It is public from that instant on, the instant itself included, and always without one. This is the rule;
-    engines and the access policy follow it.
+    With a time it is public from that instant on, the instant itself included, whatever it stores; without
+    one it is proprietary exactly when it stores that word. This is the rule; engines and the access policy
+    follow it.
     """
-    return since is not None and moment < since
+    return stored == PROPRIETARY if since is None else moment < since
 
 
 def rights(stored: str | None, since: datetime | None, moment: datetime) -> str:
     """Return what a row shows in a ``rights_of`` column at a moment."""
-    return PROPRIETARY if is_held(since, moment) else PUBLIC if stored is None else stored
+    if is_held(stored, since, moment):
+        return PROPRIETARY
+    return PUBLIC if stored in (None, PROPRIETARY) else stored
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class HeldFile:
     content_type: str
     file_name: str
     release_date: datetime | None
+    rights: str | None
     withdrawn: str | None
 
 

@@ -31,7 +31,7 @@ def build_router(process: Process) -> APIRouter:
     def file(identifier: Identifier, request: Request) -> Response:
         with process.index.snapshot() as snapshot:
             held = catalogue.find(snapshot, identifier, url)
-        process.policy.require_bytes(held.dp_id, held.release_date)
+        process.policy.require_bytes(held.dp_id, held.release_date, held.rights)
         descriptor = open_held(held, root)
         return answer(held, descriptor, request.headers, head=asks_head(request))
 

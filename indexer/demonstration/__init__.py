@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -55,6 +55,7 @@ def demo(
     progress: Report | None = None,
     stop: Event | None = None,
     sources: Iterable[Source] | None = None,
+    release_required: Collection[str] = (),
 ) -> Iterator[Step]:
     """Fetch, ingest and publish the demonstration holdings, source by source.
 
@@ -63,13 +64,14 @@ def demo(
     Parameters
     ----------
     data_root : packages are unpacked below its ``demo`` folder.
+    release_required : as of ``ingest``.
 
     Raises
     ------
     IngestError
         As ``ingest`` and ``publish`` do.
     """
-    archive = _Archive(lake, quarantine, files_root, tuple(package_folders), progress, stop)
+    archive = _Archive(lake, quarantine, files_root, tuple(package_folders), progress, stop, release_required)
     for source in read_sources() if sources is None else sources:
         if stop is not None and stop.is_set():
             return
@@ -89,6 +91,7 @@ class _Archive:
     package_folders: tuple[Path, ...]
     progress: Report | None
     stop: Event | None
+    release_required: Collection[str]
 
     def ingested(self, source: Source, folder: Path) -> Step:
         """Ingest a source's files as a collection of its name."""
@@ -105,6 +108,7 @@ class _Archive:
             package_folders=self.package_folders,
             progress=self.progress,
             stop=self.stop,
+            release_required=self.release_required,
         )
         if not summary.stopped:
             stamp.write_text(source.sha256)

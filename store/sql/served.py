@@ -46,7 +46,11 @@ def rights_value(stored: Mapping[str, str], source: str, moment: datetime, sql: 
     if time is None:
         return said
     now = moment.isoformat(" ", "microseconds")
-    return f"CASE WHEN {t}.{time} > TIMESTAMP '{now}' THEN {text(PROPRIETARY)} ELSE {said} END"
+    released = f"coalesce(nullif({sql}, {text(PROPRIETARY)}), {text(PUBLIC)})"
+    return (
+        f"CASE WHEN {t}.{time} > TIMESTAMP '{now}' THEN {text(PROPRIETARY)} "
+        f"WHEN {t}.{time} IS NULL THEN {said} ELSE {released} END"
+    )
 
 
 def condition_sql(condition: ServedCondition, stored: Mapping[str, str], t: str) -> str | None:

@@ -137,6 +137,7 @@ def file_row(dp_id: str, path: Path, content: bytes, **changes: Any) -> Row:
         "content_type": "application/fits",
         "file_name": path.name,
         "release_date": None,
+        "rights": None,
         "withdrawn": None,
         **changes,
     }

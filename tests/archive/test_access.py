@@ -18,23 +18,28 @@ MOMENTS = st.timedeltas(timedelta(days=-9999), timedelta(days=9999)).map(lambda 
 
 @given(MOMENTS)
 def test_bytes_are_public_from_the_release_on(release: datetime) -> None:
-    assert POLICY.is_public(release) == (release <= NOW)
-    assert POLICY.is_public(release.replace(tzinfo=None)) == (release <= NOW)
+    for rights in (None, "proprietary"):
+        assert POLICY.is_public(release, rights) == (release <= NOW)
+        assert POLICY.is_public(release.replace(tzinfo=None), rights) == (release <= NOW)
 
 
 def test_the_instant_itself_is_public() -> None:
-    POLICY.require_bytes("X", NOW)
+    POLICY.require_bytes("X", NOW, None)
     with pytest.raises(Problem) as caught:
-        POLICY.require_bytes("X", NOW + timedelta(microseconds=1))
+        POLICY.require_bytes("X", NOW + timedelta(microseconds=1), None)
     assert caught.value.status == 401
     assert caught.value.headers["WWW-Authenticate"] == 'Bearer realm="archive.example"'
 
 
-def test_without_a_release_date_bytes_are_public() -> None:
-    POLICY.require_bytes("X", None)
+def test_without_a_release_date_bytes_are_public_unless_their_record_withholds_them() -> None:
+    POLICY.require_bytes("X", None, None)
+    with pytest.raises(Problem, match="needs a release date and has none yet") as caught:
+        POLICY.require_bytes("X", None, "proprietary")
+    assert caught.value.status == 401
+    assert caught.value.headers["WWW-Authenticate"] == 'Bearer realm="archive.example"'
 
 
 def test_the_clock_is_that_of_the_wall() -> None:
     policy = AccessPolicy(realm="x")
-    assert policy.is_public(datetime.now(UTC) - timedelta(seconds=5))
-    assert not policy.is_public(datetime.now(UTC) + timedelta(seconds=60))
+    assert policy.is_public(datetime.now(UTC) - timedelta(seconds=5), None)
+    assert not policy.is_public(datetime.now(UTC) + timedelta(seconds=60), None)

@@ -55,6 +55,17 @@ def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("value", "names"), [("", set()), ("a", {"a"}), (" a , b c,,", {"a", "b c"}), ("*", {"*"}), (",", set())]
+)
+def test_collections_that_require_a_release_date_are_listed_with_commas(
+    monkeypatch: pytest.MonkeyPatch, value: str, names: set[str]
+) -> None:
+    assert load_settings().release_required_in == frozenset()
+    monkeypatch.setenv("ONEDFS_RELEASE_REQUIRED", value)
+    assert load_settings().release_required_in == names
+
+
 def test_the_embedded_index_is_used_unless_elasticsearch_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().elasticsearch_hosts == ()
     monkeypatch.setenv("ONEDFS_ELASTICSEARCH_URL", "https://a.example:9200, http://b.example:9201/es/")

@@ -13,10 +13,19 @@ INSTANT = timedelta(microseconds=1)
 
 
 def test_a_row_is_held_until_its_time_comes() -> None:
-    assert is_held(NOW + INSTANT, NOW)
-    assert not is_held(NOW, NOW)
-    assert not is_held(NOW - INSTANT, NOW)
-    assert not is_held(None, NOW)
+    for stored in (None, "public", "secure", "proprietary"):
+        assert is_held(stored, NOW + INSTANT, NOW)
+        assert not is_held(stored, NOW, NOW)
+        assert not is_held(stored, NOW - INSTANT, NOW)
+
+
+@pytest.mark.parametrize(
+    ("stored", "held"),
+    [(None, False), ("", False), ("public", False), ("secure", False), ("proprietary", True)],
+)
+def test_a_row_without_a_time_is_held_when_it_says_so(stored: str | None, *, held: bool) -> None:
+    assert is_held(stored, None, NOW) == held
+    assert rights(stored, None, NOW) == ("public" if stored is None else stored)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +36,8 @@ def test_a_row_is_held_until_its_time_comes() -> None:
         ("secure", False, "secure"),
         ("secure", True, "proprietary"),
         ("", False, ""),
+        ("proprietary", False, "public"),
+        ("proprietary", True, "proprietary"),
     ],
 )
 def test_a_row_shows_what_it_stores_or_public_once_it_is_not_held(

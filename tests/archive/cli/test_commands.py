@@ -13,6 +13,8 @@ from astropy.io import fits
 from typer.main import get_command
 
 from archive.cli import app, main
+from archive.settings import load_settings
+from archive.stores import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +93,24 @@ def test_mended_files_leave_the_quarantine(run: Callable[..., Ended], files: Pat
     (files / "broken.fits").write_bytes((files / "image-0.fits").read_bytes().replace(b"NGC 0", b"NGC 9"))
     assert run("quarantine", "retry").last == "accepted 1, unchanged 0, replaced 0, quarantined 0"
     assert run("quarantine", "list").last == "0 quarantined"
+
+
+def test_files_are_withheld_where_a_release_date_is_required(
+    run: Callable[..., Ended], files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rights() -> list[str | None]:
+        rows = open_lake(load_settings()).read("archive.files", columns=["rights"])
+        found: list[str | None] = rows["rights"].to_pylist()
+        return found
+
+    monkeypatch.setenv("ONEDFS_RELEASE_REQUIRED", "dawn, night")
+    run("ingest", files, "--workers", 0)
+    (files / "broken.fits").write_bytes((files / "image-0.fits").read_bytes().replace(b"NGC 0", b"NGC 9"))
+    run("quarantine", "retry")
+    assert rights() == ["proprietary"] * 3
+    held = open_lake(load_settings()).read("archive.files", columns=["dp_id"])["dp_id"].to_pylist()
+    assert run("set-release", *held, "public").last == "changed 3, unchanged 0, unknown 0"
+    assert rights() == [None] * 3
 
 
 def test_unknown_ids_are_told(run: Callable[..., Ended], files: Path) -> None:

@@ -85,6 +85,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WithFiles]:
         ),
         file_row("JUST-PUBLIC", plain, CONTENT, release_date=PUBLIC),
         file_row("SOON", plain, CONTENT, release_date=PUBLIC + timedelta(microseconds=1)),
+        file_row("UNDATED", plain, CONTENT, rights="proprietary"),
+        file_row("RELEASED", plain, CONTENT, rights="proprietary", release_date=PUBLIC),
         file_row("FAR", plain, CONTENT, release_date=datetime(2199, 1, 1)),  # noqa: DTZ001
     ]
     changed.write_bytes(CONTENT[:-1] + b"x")
@@ -107,7 +109,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WithFiles]:
     archive.process.close()
 
 
-@pytest.mark.parametrize("dp_id", ["PLAIN", "MANAGED", "odd id/with #1 ä%2F?.fits", "JUST-PUBLIC"])
+@pytest.mark.parametrize(
+    "dp_id", ["PLAIN", "MANAGED", "odd id/with #1 ä%2F?.fits", "JUST-PUBLIC", "RELEASED"]
+)
 def test_a_file_comes_as_it_was_recorded(files: WithFiles, dp_id: str) -> None:
     status, body, headers = files.get(dp_id)
     assert (status, body) == (200, CONTENT)
@@ -219,7 +223,7 @@ def test_no_location_leaves_the_file_store(files: WithFiles, number: int) -> Non
 BYTE_ROUTES = [("GET", {}), ("HEAD", {}), ("GET", {"Range": "bytes=0-3"}), ("GET", {"If-None-Match": '"x"'})]
 
 
-@pytest.mark.parametrize("dp_id", ["SOON", "FAR"])
+@pytest.mark.parametrize("dp_id", ["SOON", "FAR", "UNDATED"])
 @pytest.mark.parametrize(("method", "headers"), BYTE_ROUTES)
 def test_bytes_before_their_release_need_a_login(
     files: WithFiles, dp_id: str, method: str, headers: dict[str, str]
@@ -233,6 +237,12 @@ def test_bytes_before_their_release_need_a_login(
 def test_the_refusal_says_until_when(files: WithFiles) -> None:
     document = files.archive.client.get("/files/FAR").json()
     assert (document["release_date"], document["data_rights"]) == ("2199-01-01T00:00:00", "proprietary")
+
+
+def test_the_refusal_says_that_there_is_no_date_yet(files: WithFiles) -> None:
+    document = files.archive.client.get("/files/UNDATED").json()
+    assert document["detail"] == "UNDATED is proprietary: it needs a release date and has none yet"
+    assert (document["release_date"], document["data_rights"]) == (None, "proprietary")
 
 
 def test_even_the_validators_of_proprietary_bytes_are_kept_back(files: WithFiles) -> None:

@@ -49,6 +49,10 @@ def rights(stored: str | None, since: datetime | None, moment: datetime = NOW) -
         (None, NOW + DAY, "proprietary"),
         ("secure", NOW - DAY, "secure"),
         ("public", NOW + DAY, "proprietary"),
+        ("proprietary", None, "proprietary"),
+        ("proprietary", NOW - DAY, "public"),
+        ("secure", None, "secure"),
+        ("", NOW, ""),
     ],
 )
 def test_rows_are_proprietary_until_their_time_then_what_they_store_or_public(
@@ -57,12 +61,17 @@ def test_rows_are_proprietary_until_their_time_then_what_they_store_or_public(
     assert rights(stored, since) == served.rights(stored, since, NOW) == shown
 
 
-@given(st.integers(-3, 3) | st.integers(-(10**13), 10**13))
-def test_rights_shown_are_those_that_the_access_policy_applies(microseconds: int) -> None:
-    since = NOW + timedelta(microseconds=microseconds)
+@given(
+    st.none() | st.integers(-3, 3) | st.integers(-(10**13), 10**13),
+    st.sampled_from([None, "proprietary", "secure"]),
+)
+def test_rights_shown_are_those_that_the_access_policy_applies(
+    microseconds: int | None, stored: str | None
+) -> None:
+    since = None if microseconds is None else NOW + timedelta(microseconds=microseconds)
     policy = AccessPolicy("here", lambda: NOW.replace(tzinfo=UTC))
-    assert (rights(None, since) == "public") == policy.is_public(since)
-    assert rights(None, since) == served.rights(None, since, NOW)
+    assert (rights(stored, since) == "proprietary") != policy.is_public(since, stored)
+    assert rights(stored, since) == served.rights(stored, since, NOW)
 
 
 def test_rights_are_shown_counted_and_searched_in_generation_and_delta_alike(tmp_path: Path) -> None:
@@ -71,8 +80,10 @@ def test_rights_are_shown_counted_and_searched_in_generation_and_delta_alike(tmp
     soon = datetime.now(UTC).replace(tzinfo=None) + DAY
     try:
         world.put("held.data", [{"id": "old", "since": NOW}, {"id": "kept", "since": soon}, {"id": "open"}])
+        world.put("held.data", [{"id": "waits", "rights": "proprietary"}])
         world.fold()
-        world.put("held.data", [{"id": "new", "since": soon}])
+        world.put("held.data", [{"id": "new", "since": soon}, {"id": "due", "rights": "proprietary"}])
+        world.put("held.data", [{"id": "out", "rights": "proprietary", "since": NOW}])
         with world.index().snapshot() as snapshot:
             text = "SELECT id FROM held.data WHERE rights = 'proprietary' ORDER BY id"
             found = snapshot.run(translate(text, snapshot.schemas)).table().to_pylist()
@@ -80,5 +91,5 @@ def test_rights_are_shown_counted_and_searched_in_generation_and_delta_alike(tmp
             counts = snapshot.run(translate(text, snapshot.schemas)).table().to_pylist()
     finally:
         world.close()
-    assert [row["id"] for row in found] == ["kept", "new"]
-    assert counts == [{"rights": "proprietary", "n": 2}, {"rights": "public", "n": 2}]
+    assert [row["id"] for row in found] == ["due", "kept", "new", "waits"]
+    assert counts == [{"rights": "proprietary", "n": 4}, {"rights": "public", "n": 3}]
