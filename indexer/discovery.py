@@ -86,9 +86,10 @@ def discover(paths: Iterable[str | Path], *, must_exist: bool = True) -> Iterato
 
 
 def find_again(root: Path, relatives: Iterable[str]) -> Iterator[Discovered]:
-    """Look again at files and folders whose paths below a root are known."""
+    """Look again at files and folders below a root, whose paths below it or absolute ones are known."""
     walk = _Walk(root)
-    for relative in relatives:
+    for path in relatives:
+        relative = os.path.relpath(path, root) if os.path.isabs(path) else path  # noqa: PTH117
         yield from walk.named(relative.rstrip("/"))
 
 

@@ -186,6 +186,26 @@ def test_two_roots_with_the_same_path_in_one_collection_do_not_overwrite_each_ot
     assert archive.ingest(*both).line() == "accepted 1, unchanged 1, replaced 0, quarantined 0"
 
 
+def test_a_file_whose_path_was_taken_gets_the_id_of_its_path_when_it_is_tried_again(
+    archive: Any, tmp_path: Path, made: Any
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+        put(folder, "a.fits", made.image(OBJECT=folder.name))
+    given = {"lake": archive.lake, "quarantine": archive.quarantine, "files_root": archive.root / "files"}
+    assert archive.ingest(one, two, collection="x").quarantined == 1
+    taken = {str(two / "a.fits"): "path-taken"}
+    assert archive.refused() == taken
+    assert retry(workers=0, **given).quarantined == 1
+    assert archive.ingest(one, collection="x").unchanged == 1
+    assert archive.refused() == taken
+    (one / "a.fits").unlink()
+    assert retry(workers=0, **given).replaced == 1
+    assert archive.refused() == {}
+    assert archive.ids() == [minted_id("x", "a.fits")]
+
+
 def test_a_moved_tree_is_followed(archive: Any, tmp_path: Path, made: Any) -> None:
     put(tmp_path / "old/night", "a.fits", made.image())
     archive.ingest(tmp_path / "old/night")
