@@ -1,18 +1,17 @@
-"""One client over one kept-alive connection; what it asks and how long the answers take."""
+"""One client over one kept-alive connection; what it asks."""
 
 from __future__ import annotations
 
 import csv
 import io
-import statistics
-import time
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from bench.expected import Digest, digest
-from bench.sample import Position, Sample
+from bench.expected import Digest, Position, Search, digests
 
 COLUMNS = (
     "obs_publisher_did, obs_collection, obs_id, dataproduct_type, calib_level, access_url, access_format, "
@@ -22,79 +21,93 @@ COLUMNS = (
 CONE = "1=CONTAINS(POINT('ICRS', s_ra, s_dec), CIRCLE('ICRS', {}, {}, {}))"
 INTERSECTS = "1=INTERSECTS(s_region, CIRCLE('ICRS', {}, {}, {}))"
 RADII = (0.1, 1)
+VOTABLE = "application/x-votable+xml"
 BINARY2 = "application/x-votable+xml;serialization=BINARY2"
+TABLE = "ivoa.obscore"
+MOST_ROWS = 10_000
+"""Rows of an answer at most, where rows are what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """Milliseconds from sending a request to the last byte of its answer."""
+class Request:
+    """A request that can be sent by whoever: method, URL, and the body as a form."""
 
-    p50: float
-    p95: float
-    count: int
-
-
-def timing(seconds: Sequence[float]) -> Timing:
-    """Summarise durations."""
-    ordered = sorted(seconds)
-    late = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
-    return Timing(round(statistics.median(ordered) * 1e3, 2), round(late * 1e3, 2), len(ordered))
+    method: str
+    url: str
+    form: bytes | None = None
 
 
 class Client:
-    """Asks a TAP and an SCS service."""
+    """Asks the TAP, SCS and JSON services of one server.
 
-    def __init__(self, base: str, *, tap: str | None = None, table: str = "ivoa.obscore") -> None:
-        self._base = base.rstrip("/")
-        self._tap = (tap or f"{self._base}/tap").rstrip("/")
-        self._table = table
+    ``tap`` and ``scs`` are the full URLs of another server's; what has no URL cannot be asked.
+    """
+
+    def __init__(self, base: str | None = None, *, tap: str | None = None, scs: str | None = None) -> None:
+        self.base = None if base is None else base.rstrip("/")
+        self._tap = (tap or f"{self.base}/tap").rstrip("/")
+        self.cones = scs or (f"{self.base}/scs/{TABLE}" if self.base else None)
         self._http = httpx.Client(timeout=120, headers={"Accept-Encoding": "identity"}, trust_env=False)
 
     def nothing(self) -> bytes:
         """Ask for an answer that takes no work."""
-        return self._http.get(f"{self._base}/healthz").raise_for_status().content
+        return self._http.get(f"{self.base}/healthz").raise_for_status().content
 
-    def scs(self, position: Position, radius: float) -> bytes:
-        """Search a cone by SCS."""
-        asked = {"RA": position[0], "DEC": position[1], "SR": radius, "MAXREC": 10000}
-        return self._http.get(f"{self._base}/scs/{self._table}", params=asked).raise_for_status().content
+    def scs_request(self, position: Position, radius: float) -> Request:
+        """Write a cone search by SCS."""
+        asked = {"RA": position[0], "DEC": position[1], "SR": radius, "MAXREC": MOST_ROWS}
+        return Request("GET", f"{self.cones}?{urlencode(asked)}")
 
-    def adql(self, query: str, form: str = "text/csv", maxrec: int = 1_000_000) -> bytes:
-        """Run a query by TAP."""
+    def adql_request(self, query: str, form: str = "text/csv", maxrec: int = 1_000_000) -> Request:
+        """Write a query by TAP."""
         asked = {
             "REQUEST": "doQuery",
             "LANG": "ADQL",
-            "QUERY": query.replace("{table}", self._table),
+            "QUERY": query.replace("{table}", TABLE),
             "RESPONSEFORMAT": form,
             "MAXREC": str(maxrec),
         }
-        return self._http.post(f"{self._tap}/sync", data=asked).raise_for_status().content
+        return Request("POST", f"{self._tap}/sync", urlencode(asked).encode())
+
+    def scs(self, position: Position, radius: float) -> bytes:
+        """Search a cone by SCS."""
+        return self._send(self.scs_request(position, radius))
+
+    def adql(self, query: str, form: str = "text/csv", maxrec: int = 1_000_000) -> bytes:
+        """Run a query by TAP."""
+        return self._send(self.adql_request(query, form, maxrec))
+
+    def search(self, **asked: str | float) -> bytes:
+        """Search by the JSON API."""
+        return self._send(Request("GET", f"{self.base}/api/v1/tables/{TABLE}/rows?{urlencode(asked)}"))
+
+    def scs_columns(self) -> list[str]:
+        """Return the lower-case names of the columns of a cone search's answer."""
+        found = re.findall(rb"<FIELD[^>]*?\bname=\"([^\"]+)\"", self.scs((0.0, 0.0), 0.0))
+        return [name.decode().lower() for name in found]
 
     def identifiers(self, where: str) -> list[str]:
         """Find the rows that a condition selects; their identifiers."""
-        rows = csv.reader(
-            io.StringIO(self.adql(f"SELECT obs_publisher_did FROM {{table}} WHERE {where}").decode())
+        text = self.adql(f"SELECT obs_publisher_did FROM {{table}} WHERE {where}").decode()
+        rows = list(csv.reader(io.StringIO(text)))
+        return [row[0] for row in rows if row[0] != "obs_publisher_did"]
+
+    def digests(self, searches: Sequence[Search]) -> dict[str, Digest]:
+        """Summarise the answers to searches whose expected digests are known, by kind."""
+        form = {"cone": CONE, "intersects": INTERSECTS}
+        return digests(
+            searches,
+            (self.identifiers(form[each.test].format(*each.position, each.radius)) for each in searches),
         )
-        return [row[0] for row in list(rows)[1:]]
 
-    def digests(self, sample: Sample, count: int = 20) -> dict[str, Digest]:
-        """Summarise the answers to the searches whose expected digests are known."""
-        found = {}
-        for test, form in (("cone", CONE), ("intersects", INTERSECTS)):
-            for radius in RADII:
-                places = sample.positions(f"answers_{test}_{radius}", count)
-                found[f"{test}_{radius}deg"] = digest(
-                    self.identifiers(form.format(*place, radius)) for place in places
-                )
-        return found
+    def _send(self, request: Request) -> bytes:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if request.form else None
+        answer = self._http.request(request.method, request.url, content=request.form, headers=headers)
+        return answer.raise_for_status().content
 
 
-def measured(requests: Iterable[Callable[[], object]], warm_up: int = 10) -> Timing:
-    """Time each request after a few that do not count."""
-    seconds = []
-    for number, request in enumerate(requests):
-        began = time.perf_counter()
-        request()
-        if number >= warm_up:
-            seconds.append(time.perf_counter() - began)
-    return timing(seconds)
+def host_of(url: str) -> tuple[str, int, str]:
+    """Split a URL into host, port, and path with query."""
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    return parts.hostname or "127.0.0.1", parts.port or 80, f"{parts.path}{query}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-Position = tuple[float, float]
+from bench.expected import Position, Search
 
 
 class Sample:
@@ -28,6 +28,21 @@ class Sample:
             near = max(-89.9, min(89.9, dec + shift.uniform(-jitter, jitter)))
             found.append((round((ra + shift.uniform(-jitter, jitter)) % 360, 6), round(near, 6)))
         return found
+
+    def searches(self, count: int = 20) -> list[Search]:
+        """Draw the searches whose answers are compared."""
+        return [
+            Search(f"{test}_{radius}deg", test, position, radius)
+            for test in ("cone", "intersects")
+            for radius in (0.1, 1)
+            for position in self.positions(f"answers_{test}_{radius}", count)
+        ]
+
+    def instruments(self, count: int) -> list[str]:
+        """Draw instruments."""
+        draw = random.Random(f"{self._seed}/top")
+        known = sorted({row[3] for row in self._rows})
+        return [draw.choice(known) for _ in range(count)]
 
     def identifiers(self, test: str, count: int) -> list[str]:
         """Draw dataset identifiers."""

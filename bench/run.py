@@ -1,0 +1,287 @@
+"""One run: rows, an archive on each engine, and the questions of all parties in turns."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench import cluster, rows
+from bench.archive import ENGINES, Archive, copied
+from bench.bare import BareElastic
+from bench.bulk import compare_bulk
+from bench.client import TABLE, Client
+from bench.crowd import crowd
+from bench.expected import BruteForce
+from bench.lines import COUNT, FACET, FACETS, GROUP_BY, INTERSECTS_1, NO_OP, SCS, Parties, Questions
+from bench.measure import alternate
+from bench.report import Report
+from bench.sample import Sample
+from schemas import load_schemas
+from store.elastic import Cluster, Names
+
+EMBEDDED, ELASTICSEARCH = ENGINES
+BARE = "bare elasticsearch"
+BEFORE = "embedded, before"
+PEER = "peer"
+SMALL_ROWS = 50
+CLIENTS = 8
+BULK_DOCUMENTS = 20_000
+
+QUICK, AFTER = "Questions", "After small loads"
+
+
+@dataclass
+class Bench:
+    """What a run has opened."""
+
+    report: Report
+    folder: Path
+    words: argparse.Namespace
+    sample: Sample
+    truth: BruteForce
+    cluster: Cluster | None = None
+    archives: dict[str, Archive] = field(default_factory=dict)
+    clients: dict[str, Client] = field(default_factory=dict)
+    agree: bool = True
+
+
+def main() -> int:
+    """Run it; 1 when an answer differs."""
+    words = _words()
+    report = Report(words.json)
+    with tempfile.TemporaryDirectory(
+        prefix="onedfs-bench-", dir=words.folder, ignore_cleanup_errors=True
+    ) as name:
+        folder = Path(name)
+        path = folder / "rows.parquet"
+        began = time.perf_counter()
+        rows.write(path, words.rows)
+        sample = Sample(path)
+        truth = BruteForce(sample.searches())
+        for batch in pq.ParquetFile(path).iter_batches(rows.CHUNK, columns=_TESTED):
+            truth.add(pa.Table.from_batches([batch]))
+        report.note("rows", words.rows, f"{words.rows} rows made in {time.perf_counter() - began:.1f} s")
+        with ExitStack() as stack:
+            bench = Bench(report, folder, words, sample, truth)
+            _open(bench, stack, path)
+            _measure(bench, stack)
+        return 0 if bench.agree else 1
+
+
+_TESTED = ["obs_publisher_did", "s_ra", "s_dec", "s_region"]
+
+
+def _words() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="bench", description="Both engines, bare engines and a peer in turns."
+    )
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--engine", choices=(*ENGINES, "both"), help="both when Elasticsearch can be had")
+    parser.add_argument("--requests", type=int, default=100, help="rounds of the quick questions")
+    parser.add_argument("--seconds", type=float, default=90, help="no round of questions begins later")
+    parser.add_argument("--small-loads", type=int, default=100, help=f"loads of {SMALL_ROWS} rows")
+    parser.add_argument("--slices", type=int, default=2, help="turns of 3 s that each crowd gets; 0: none")
+    parser.add_argument("--heap", help="heap of the Elasticsearch node, such as 2g")
+    parser.add_argument("--peer", help="TAP URL of another server with the same rows")
+    parser.add_argument("--peer-scs", help="its cone search, to be asked too")
+    parser.add_argument("--folder", type=Path, help="where to put the data; several GB per million rows")
+    parser.add_argument("--json", type=Path, help="file for the results")
+    return parser.parse_args()
+
+
+def chosen_engines(asked: str | None, report: Report) -> list[str]:
+    """Return the engines to run: those asked for, or all that can be had."""
+    if asked == EMBEDDED:
+        return [EMBEDDED]
+    why = cluster.missing()
+    if why is not None and asked is not None:
+        raise SystemExit(f"bench: no Elasticsearch: {why}")
+    if why is not None:
+        report.say(f"without Elasticsearch: {why}")
+        return [EMBEDDED]
+    return [ELASTICSEARCH] if asked == ELASTICSEARCH else list(ENGINES)
+
+
+def _open(bench: Bench, stack: ExitStack, path: Path) -> None:
+    """Load the rows into an archive on each engine, one after the other, while its server runs."""
+    for engine in chosen_engines(bench.words.engine, bench.report):
+        if engine == ELASTICSEARCH:
+            bench.cluster, what = stack.enter_context(
+                cluster.running(bench.folder, bench.words.rows, bench.words.heap)
+            )
+            bench.report.note("cluster", what, f"Elasticsearch: {what}")
+        archive = Archive(bench.folder / engine, bench.cluster if engine == ELASTICSEARCH else None)
+        stack.callback(archive.close)
+        archive.wait()
+        bench.archives[engine] = archive
+        bench.clients[engine] = Client(archive.base)
+        load(archive, bench.clients[engine], path, bench.report)
+        _compare(bench, engine, "")
+
+
+def load(archive: Archive, client: Client, path: Path, report: Report) -> None:
+    """Load all rows while the server runs, until a cone search shows the last one."""
+    began = time.perf_counter()
+    told = archive.run("load", str(path), "--table", TABLE, "--no-wait").strip().splitlines()[-1]
+    committed = time.perf_counter() - began
+    wait_for_last(archive, client, path)
+    visible = time.perf_counter() - began
+    report.note(
+        f"load {archive.engine}",
+        {"committed_seconds": round(committed, 1), "visible_seconds": round(visible, 1)},
+        f"load {archive.engine}: {told}; committed after {committed:.1f} s, visible after {visible:.1f} s",
+    )
+
+
+def wait_for_last(archive: Archive, client: Client, path: Path) -> None:
+    """Wait until a cone search shows the last row of a file."""
+    file = pq.ParquetFile(path)
+    wanted = ["s_ra", "s_dec", "obs_publisher_did"]
+    last = file.read_row_group(file.num_row_groups - 1, columns=wanted).to_pylist()[-1]
+    end = time.monotonic() + 7200
+    while last["obs_publisher_did"].encode() not in client.scs((last["s_ra"], last["s_dec"]), 0.001):
+        if time.monotonic() > end:
+            raise TimeoutError(f"the {archive.engine} server does not show the last row")
+        time.sleep(0.2)
+
+
+def _compare(bench: Bench, engine: str, when: str) -> None:
+    """Hold an archive's answers against those of the brute force."""
+    expected, found = bench.truth.digests(), bench.clients[engine].digests(bench.truth.searches)
+    for kind, digest in expected.items():
+        same = found[kind] == digest
+        bench.agree &= same
+        verdict = "agree" if same else f"DIFFER: {found[kind]} instead of {digest}"
+        name = f"answers {engine}{when} {kind}"
+        bench.report.note(name, {"rows": digest.rows, "agree": same}, f"{name}: {digest.rows} rows {verdict}")
+
+
+def _measure(bench: Bench, stack: ExitStack) -> None:
+    words, report = bench.words, bench.report
+    questions = Questions(bench.sample, _parties(bench, stack), words.requests)
+    report.time(QUICK, alternate(questions.quick(), words.requests, words.seconds))
+    report.time("Many rows", alternate(questions.dumps(), 5, words.seconds / 3))
+    if words.slices:
+        with crowd(CLIENTS) as clients:
+            report.crowd(clients.measure(questions.crowds(), words.slices))
+    if bench.cluster is not None:
+        report.say()
+        _bulk(bench, bench.cluster)
+        _promises(report)
+    if words.small_loads:
+        _small_loads(bench, stack)
+
+
+def _parties(bench: Bench, stack: ExitStack) -> Parties:
+    peers, engines = {}, {}
+    if bench.words.peer:
+        peers[PEER] = Client(tap=bench.words.peer, scs=bench.words.peer_scs)
+    if bench.cluster is not None:
+        engines[BARE] = bare_engine(bench.cluster)
+        stack.callback(engines[BARE].close)
+        bench.report.note("index bytes", engines[BARE].size(), f"index: {engines[BARE].size() / 1e6:.0f} MB")
+    return Parties(bench.clients, peers, engines)
+
+
+def bare_engine(of: Cluster) -> BareElastic:
+    """Open the index that an archive's follower wrote."""
+    return BareElastic(of, Names.of(of).alias(load_schemas().table(TABLE)))
+
+
+def _bulk(bench: Bench, of: Cluster) -> None:
+    found = compare_bulk(bench.archives[ELASTICSEARCH].data, of, min(BULK_DOCUMENTS, bench.words.rows))
+    bench.report.note(
+        "bulk",
+        found.__dict__,
+        f"bulk, {found.documents} documents in turns: ours {found.ours:.0f}/s from rows, "
+        f"parallel_bulk {found.helper:.0f}/s of ready ones",
+    )
+    bench.report.promise("bulk, time beside parallel_bulk", found.ratio, 1.3, "x")
+
+
+def _promises(report: Report) -> None:
+    """Compare what goes through HTTP with the bare engine."""
+
+    def median(line: str, party: str) -> float | None:
+        found = report.found(QUICK, line, party)
+        return None if found is None else found.p50
+
+    for line, bound in ((SCS, 3.0), (FACET, 2.0), (FACETS, 2.0), (INTERSECTS_1, 3.0)):
+        ours, bare = median(line, ELASTICSEARCH), median(line, BARE)
+        if ours and bare:
+            report.promise(f"{line}, beside the bare query", round(ours / bare, 2), bound, "x")
+    for line in (COUNT, GROUP_BY):
+        ours, bare, idle = median(line, ELASTICSEARCH), median(line, BARE), median(NO_OP, ELASTICSEARCH)
+        if ours and bare and idle:
+            bound = round(idle + 2 * bare + 5, 2)
+            report.promise(f"{line}, no-op + 2x bare + 5 ms", ours, bound, " ms")
+
+
+def _small_loads(bench: Bench, stack: ExitStack) -> None:
+    """Load many small files, and ask the same again beside an archive that is as it was before."""
+    words, report = bench.words, bench.report
+    clients: dict[str, Client] = {}
+    if EMBEDDED in bench.archives:
+        before = Archive(copied(bench.archives[EMBEDDED].data, bench.folder / "before", index=True))
+        stack.callback(before.close)
+        before.wait()
+        clients[BEFORE] = Client(before.base)
+    first, added = words.rows, SMALL_ROWS * words.small_loads
+    table = pa.concat_tables(rows.chunks(first + added)).slice(first)
+    paths = list(_written(table, bench.folder))
+    report.say()
+    for engine, archive in bench.archives.items():
+        began = time.perf_counter()
+        archive.load(paths)
+        lasted = time.perf_counter() - began
+        report.note(
+            f"small loads {engine}",
+            round(lasted, 1),
+            f"{engine}: {len(paths)} loads of {SMALL_ROWS} rows, each until visible: {lasted:.1f} s",
+        )
+    bench.truth.add(table)
+    for engine in bench.archives:
+        _compare(bench, engine, " after small loads")
+    questions = Questions(bench.sample, Parties(clients | bench.clients), words.requests)
+    lines = [questions.nothing(), questions.scs(0.1), questions.counted(), questions.tap_cone(0.1)]
+    report.time(AFTER, alternate(lines, words.requests, words.seconds / 3))
+    for line in (SCS, COUNT):
+        for engine in bench.archives:
+            report.promise(f"{line}, {engine}, after beside before", _grown(report, line, engine), 1.5, "x")
+
+
+def _written(table: pa.Table, folder: Path) -> Iterator[Path]:
+    """Write small files in an order that is not that of their rows."""
+    order = list(range(table.num_rows // SMALL_ROWS))
+    random.Random(1).shuffle(order)
+    for number in order:
+        path = folder / f"small-{number}.parquet"
+        pq.write_table(table.slice(number * SMALL_ROWS, SMALL_ROWS), path)
+        yield path
+
+
+def _grown(report: Report, line: str, engine: str) -> float | None:
+    """Return how many times longer an engine takes than before the small loads.
+
+    The archive that is as it was before is asked in the same minutes. What it takes then and took before
+    tells how the machine changed meanwhile, for the engine that has no such copy.
+    """
+    after, beside = report.found(AFTER, line, engine), report.found(AFTER, line, BEFORE)
+    if after is None:
+        return None
+    if engine == EMBEDDED:
+        return None if beside is None else round(after.p50 / beside.p50, 2)
+    before, then = report.found(QUICK, line, engine), report.found(QUICK, line, EMBEDDED)
+    if before is None:
+        return None
+    machine = beside.p50 / then.p50 if beside and then else 1.0
+    return round(after.p50 / before.p50 / machine, 2)
