@@ -1,42 +1,72 @@
-"""Rows that documents hold, found by filters at one version, as Arrow data."""
+"""Documents of one table at one version, asked for by filters, and their rows as Arrow data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from elasticsearch import Elasticsearch
 
 import schemas
 from schemas import Kind
 from schemas.arrow import HEALPIX, arrow_type
-from schemas.elastic import CELL, field_name
-from schemas.model import PLACEHOLDER
+from schemas.elastic import CELL, field_name, is_indexed
 from store.elastic.client import EngineError
+from store.elastic.columns import Body
 from store.elastic.documents import live_at
-from store.elastic.filters import Body
+from store.limits import TimeLimit
 
 MOST_ROWS = 10_000
 """Rows that are gathered for one alias of a query; for more, the lake's columns are read sooner."""
 
+FIRST_ROWS = 1_000
+"""Rows that are asked for before it is known how many there are; reading a row costs more than finding it."""
+
+MOST_VALUES = 6
+"""Columns that are read one by one; of more, reading whole documents is cheaper."""
+
 
 @dataclass(frozen=True)
 class Search:
-    """Where documents of a table are, and the version they are asked for at."""
+    """Where documents of a table are, and the version they are asked for at.
+
+    Its methods raise ``EngineError`` when not every shard answered, ``ApiError`` and ``TransportError`` when
+    the cluster does not, or answers with an error.
+    """
 
     client: Elasticsearch
     index: str
     table: schemas.Table
     version: int
+    allowed: TimeLimit
+
+    def ask(self, filters: Sequence[Body], **body: Any) -> Mapping[str, Any]:
+        """Search with the request ``body`` among the documents that filters let through."""
+        self.allowed.check()
+        seconds = self.allowed.left
+        client = self.client if seconds is None else self.client.options(request_timeout=max(seconds, 0.1))
+        answer: Mapping[str, Any] = client.search(
+            index=self.index,
+            query=live_at(self.version, filters),
+            allow_partial_search_results=False,
+            **body,
+        ).body
+        if answer["timed_out"] or answer["_shards"]["failed"]:
+            raise EngineError(f"a shard of {self.index} did not answer")
+        return answer
 
     def rows(
-        self, filters: Sequence[Body], columns: AbstractSet[str], seconds: float | None
+        self,
+        filters: Sequence[Body],
+        columns: AbstractSet[str],
+        *,
+        without: Body | None = None,
+        most: int = MOST_ROWS,
     ) -> pa.Table | None:
-        """Return the rows that filters let through, with some columns; None when they are too many.
+        """Return the rows that filters let through, with some columns; None when they are more than ``most``.
 
         Parameters
         ----------
@@ -44,71 +74,68 @@ class Search:
             All of them hold.
         columns
             Lower-case names of columns that are needed.
-        seconds
-            Time for the request.
-
-        Raises
-        ------
-        EngineError
-            When not every shard answered.
-        ApiError, TransportError
-            When the cluster does not answer, or does so with an error.
+        without
+            A filter of rows that are not wanted.
         """
-        named = [column for name, column in self.table.by_name.items() if name in columns]
-        fields = [field_name(column.name) for column in named]
-        at = live_at(self.version)["bool"]
-        client = self.client if seconds is None else self.client.options(request_timeout=max(seconds, 0.1))
-        answer = client.search(
-            index=self.index,
-            size=MOST_ROWS,
-            query={"bool": {**at, "filter": [*at["filter"], *filters]}},
-            source_includes=[*fields, CELL],
-            sort=["_doc"],
-            track_total_hits=MOST_ROWS + 1,
-            allow_partial_search_results=False,
-        )
-        if answer["timed_out"] or answer["_shards"]["failed"]:
-            raise EngineError(f"a shard of {self.index} did not answer")
-        if answer["hits"]["total"]["value"] > MOST_ROWS:
+        wanted = filters if without is None else [*filters, {"bool": {"must_not": [without]}}]
+        found = self._page(wanted, columns, min(FIRST_ROWS, most), most + 1)
+        total = found["hits"]["total"]["value"]
+        if total > most:
             return None
-        return as_rows(named, [hit["_source"] for hit in answer["hits"]["hits"]])
+        if total > len(found["hits"]["hits"]):
+            found = self._page(wanted, columns, most, most + 1)
+        return self.read(found, columns)
+
+    def _page(
+        self, filters: Sequence[Body], columns: AbstractSet[str], size: int, total: int
+    ) -> Mapping[str, Any]:
+        return self.ask(filters, size=size, sort=["_doc"], track_total_hits=total, **self.fields(columns))
+
+    def fields(self, columns: AbstractSet[str]) -> dict[str, Any]:
+        """Return the part of a request that has some columns read."""
+        named = self._named(columns)
+        names = [*(field_name(column.name) for column in named), *([CELL] if self.table.position else [])]
+        if len(names) <= MOST_VALUES and all(_has_values(column) for column in named):
+            return {"source": False, "stored_fields": "_none_", "docvalue_fields": names}
+        return {"source_includes": names}
+
+    def read(self, answer: Mapping[str, Any], columns: AbstractSet[str]) -> pa.Table:
+        """Return the hits of an answer as rows."""
+        documents = [_document(hit) for hit in answer["hits"]["hits"]]
+        return as_rows(self._named(columns), documents)
+
+    def _named(self, columns: AbstractSet[str]) -> list[schemas.Column]:
+        return [column for name, column in self.table.by_name.items() if name in columns]
 
     def count(self, filters: Sequence[Body]) -> int:
         """Return how many rows filters let through."""
-        at = live_at(self.version)["bool"]
-        query = {"bool": {**at, "filter": [*at["filter"], *filters]}}
-        return int(self.client.count(index=self.index, query=query)["count"])
+        return int(self.ask(filters, size=0, track_total_hits=True)["hits"]["total"]["value"])
 
 
-def as_rows(columns: Sequence[schemas.Column], documents: Sequence[dict[str, Any]]) -> pa.Table:
+def _has_values(column: schemas.Column) -> bool:
+    """Whether all values of a column are where single columns are read; of texts, the longest are not."""
+    return is_indexed(column) and column.kind is not Kind.TEXT
+
+
+def _document(hit: Mapping[str, Any]) -> Mapping[str, Any]:
+    source: Mapping[str, Any] | None = hit.get("_source")
+    if source is not None:
+        return source
+    return {name: values[0] for name, values in hit.get("fields", {}).items()}
+
+
+def as_rows(columns: Sequence[schemas.Column], documents: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return documents as rows in the lake's types, with the cell of their position."""
-    arrays = [_array(column, [d.get(field_name(column.name)) for d in documents]) for column in columns]
+    arrays = [as_array(column, [d.get(field_name(column.name)) for d in documents]) for column in columns]
     cells = pa.array([d.get(CELL, -1) for d in documents], pa.int64())
     names = [column.name for column in columns]
     return pa.table([*arrays, cells], names=[*names, HEALPIX])
 
 
-def _array(column: schemas.Column, values: list[Any]) -> pa.Array:
+def as_array(column: schemas.Column, values: list[Any]) -> pa.Array:
+    """Return values as documents have them in the lake's type."""
     if column.kind is Kind.TIMESTAMP and not column.array:
         return pa.array(values, pa.int64()).cast(arrow_type(column))
     if column.kind is Kind.FLOAT and not column.array:
         return pa.array(values, pa.float64()).cast(arrow_type(column))
     return pa.array(values, arrow_type(column))
-
-
-def with_sources(table: schemas.Table, used: AbstractSet[str]) -> set[str]:
-    """Return the columns that are needed to show some: themselves, and those that theirs are made from."""
-    found = set(used)
-    for name in used:
-        column = table.by_name.get(name)
-        if column is None:
-            continue
-        found |= {piece.lower() for piece in PLACEHOLDER.split(column.served or "")[1::2]}
-        if column.rights_of:
-            found.add(column.rights_of.lower())
-    return found & table.by_name.keys()
-
-
-def numbers(rows: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return a column of numbers; what is missing is NaN."""
-    return np.asarray(rows[name].cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)

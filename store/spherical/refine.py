@@ -6,6 +6,7 @@ The tests are those of ``sky.relations``; here they are made in portions that ke
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,6 @@ from sky.moc import from_ranges
 from sky.regions import Region, Union
 from store.limits import TimeLimit
 from store.planner import Relation
-from store.spherical.shapes import ShapeStore
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -32,6 +32,34 @@ KERNELS: Mapping[Relation, Callable[[Region, Footprints], BoolArray]] = {
     Relation.CONTAINS: lambda region, rows: relations.contains(rows, region),
 }
 """The exact test of footprints for each relation."""
+
+
+class Shapes(Protocol):
+    """Footprints of many rows, in memory or on disk, as ``sky.Footprints`` has them."""
+
+    @property
+    def kind(self) -> NDArray[np.uint8]:
+        """What each row's region is."""
+        ...
+
+    @property
+    def offsets(self) -> IntArray:
+        """Where each row's coordinates start, and where the last ones end."""
+        ...
+
+    @property
+    def ra(self) -> FloatArray:
+        """Right ascensions of corners and centres, degrees."""
+        ...
+
+    @property
+    def dec(self) -> FloatArray:
+        """Their declinations, degrees."""
+        ...
+
+    def take(self, rows: IntArray, /) -> Footprints:
+        """Return the footprints of some rows."""
+        ...
 
 
 def searched(relation: Relation, region: Region) -> tuple[Region, ...]:
@@ -73,7 +101,7 @@ def positions_inside(
 
 
 def footprints_related(
-    relation: Relation, region: Region, shapes: ShapeStore, places: IntArray, limit: TimeLimit
+    relation: Relation, region: Region, shapes: Shapes, places: IntArray, limit: TimeLimit
 ) -> BoolArray:
     """Tell which of the footprints at ``places`` stand in a relation to a region.
 
@@ -91,7 +119,7 @@ def footprints_related(
     return holds
 
 
-def _first_corner_inside(shapes: ShapeStore, places: IntArray, region: Region) -> BoolArray:
+def _first_corner_inside(shapes: Shapes, places: IntArray, region: Region) -> BoolArray:
     """Tell which footprints meet the region for sure, because their first corner or centre is in it."""
     simple = np.isin(shapes.kind[places], (POINT, CIRCLE, POLYGON))
     first = shapes.offsets[places[simple]]

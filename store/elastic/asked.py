@@ -1,0 +1,114 @@
+"""What the conditions of a query say about the rows of each of its tables, as filters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemas
+from query import tree
+from store.elastic.columns import Body, Filter, all_of
+from store.elastic.filters import condition_filter, sky_filter, texts_filter
+from store.elastic.inside import certain_filter
+from store.limits import TimeLimit
+from store.planner import Narrowing, Relation, column_conditions, conditions_of, narrowings
+from store.port import Site
+from store.served import Source, pieces, sought_texts
+from store.spherical.refine import covering
+
+
+@dataclass
+class Asked:
+    """What is asked of one alias of a table.
+
+    Every row that can matter comes through all ``filters``. Those that come through ``certain`` too fulfil
+    all conditions; None when that can be said of no row.
+    """
+
+    alias: str
+    table: schemas.Table
+    used: set[str] = field(default_factory=set)
+    filters: list[Body] = field(default_factory=list)
+    certain: list[Body] | None = field(default_factory=list)
+    exact: bool = True
+    """Whether the rows that come through all filters are just those that fulfil all conditions."""
+    tested: bool = False
+    """Whether there are conditions that the query itself has to test, besides those of ``narrowings``."""
+    narrowings: list[Narrowing] = field(default_factory=list)
+    how: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, found: Filter | None) -> None:
+        """Take over what is known of one more condition that all rows have to fulfil."""
+        if found is None or found.certain is None:
+            self.certain = None
+        elif self.certain is not None:
+            self.certain.append(found.certain)
+        if found is not None:
+            self.filters.append(found.body)
+        self.exact = self.exact and found is not None and found.exact
+
+    @property
+    def away(self) -> bool:
+        """Whether asking for it failed already."""
+        return "not from elasticsearch" in self.how
+
+    @property
+    def sure(self) -> Body:
+        """The filter of the rows that are certain."""
+        return all_of(self.certain or [])
+
+
+def asked_of(
+    nodes: Sequence[Any], tables: AbstractSet[str], site: Site, allowed: TimeLimit
+) -> dict[str, Asked]:
+    """Say what is asked of each alias of those of the ``tables`` (lower-case names) that a query reads."""
+    found = {
+        node.alias: Asked(node.alias, node.table)
+        for node in nodes
+        if isinstance(node, tree.TableRef) and node.table.name.lower() in tables
+    }
+    for node in nodes:
+        if isinstance(node, tree.Column) and node.alias in found:
+            found[node.alias].used.add(node.name.lower())
+    narrowed = {id(narrowing.condition): narrowing for narrowing in narrowings(nodes)}
+    for own, conditions in conditions_of(nodes):
+        for alias in own.keys() & found.keys():
+            for condition in conditions:
+                _ask(found[alias], condition, narrowed.get(id(condition)), allowed)
+    for sought in sought_texts(column_conditions(nodes), site):
+        body = texts_filter(sought.texts) if sought.alias in found else None
+        if body is not None and sought.table.by_name[next(iter(sought.texts))].served:
+            found[sought.alias].filters.append(body)
+    for asked in found.values():
+        asked.used = _with_sources(asked.table, asked.used, site)
+    return found
+
+
+def _ask(asked: Asked, condition: tree.Predicate, narrowing: Narrowing | None, allowed: TimeLimit) -> None:
+    if narrowing is None or narrowing.alias != asked.alias:
+        found = condition_filter(condition, asked.alias, asked.table)
+        asked.add(found)
+        asked.tested = asked.tested or found is None or not found.exact
+        return
+    relation, region = narrowing.relation, narrowing.region
+    ranges = covering(relation, region, allowed)
+    asked.add(Filter(sky_filter(relation, ranges), certain_filter(relation, region)))
+    # The rows that cells find have still to be told from those near by.
+    asked.exact = False
+    asked.narrowings.append(narrowing)
+    asked.how.setdefault("sky", []).append({"relation": str(relation), "ranges": len(ranges)})
+    place = asked.table.position if relation is Relation.POSITION else (asked.table.region,)
+    asked.used |= {name.lower() for name in place or () if name}
+
+
+def _with_sources(table: schemas.Table, used: Iterable[str], site: Site) -> set[str]:
+    """Return the columns that are needed to show some: themselves, and those that theirs are made from."""
+    found = set(used)
+    declared: Mapping[str, schemas.Column] = table.by_name
+    for column in (declared[name] for name in used if name in declared):
+        found |= {piece.name.lower() for piece in pieces(column, site) if isinstance(piece, Source)}
+        if column.rights_of:
+            found.add(column.rights_of.lower())
+    return found & declared.keys()
