@@ -199,6 +199,9 @@ def _udf(name: str, description: str, *signatures: Signature, folded: bool = Fal
 
 _ORDER = ("hpxorder", Accepts.INTEGER)
 
+NAME_KEY = "onedfs_name_key"
+"""The one function of ours that is not in the catalogue of the IVOA; see ``schemas.names``."""
+
 _UDFS = (
     _udf(
         "ivo_healpix_index",
@@ -230,6 +233,12 @@ _UDFS = (
         "ivo_hasword",
         "1 when every word of needle begins a word of haystack, in any case, else 0.",
         _takes(Kind.INT, ("haystack", Accepts.TEXT), ("needle", Accepts.TEXT)),
+    ),
+    _udf(
+        NAME_KEY,
+        "The key by which names of celestial objects are compared: 'ngc253' for 'NGC 253', 'NGC-253' and "
+        "'NGC_0253'.",
+        _takes(Kind.TEXT, ("name", Accepts.TEXT)),
     ),
     _udf(
         "ivo_hashlist_has",

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 import schemas
 from archive.api.params import Condition, Filters, Relation, Scalar
 from archive.api.values import ValueMismatch, literal
+from archive.api.words import key_of, searched_columns, words_condition
 from archive.problems import Detail, similar, wrong
 from query import build, tree
 from schemas import Kind
+from schemas.names import holds_names, name_key
 from sky.regions import Region, RegionError
 from sky.text import parse_region
-
-_TARGET_UCD = "meta.id;src"
-_LETTER_BEFORE_DIGIT = re.compile(r"([a-z])(?=[0-9])")
-_WORDS = re.compile(r'"([^"]*)"|(\S+)')
 
 
 def named_columns(table: schemas.Table, names: list[str], parameter: str) -> list[schemas.Column]:
@@ -84,37 +80,20 @@ def _of_footprint(
 
 
 def _named(table: schemas.Table, name: str) -> tree.Predicate:
-    """Return the condition that a row's target has a name, whatever its case and its blanks."""
-    columns = [column for column in table.columns if column.ucd == _TARGET_UCD]
+    """Return the condition that a row's target has a name, however that is written."""
+    columns = [column for column in table.columns if holds_names(column)]
     if not columns:
         raise wrong([Detail("value", f"{table.name} has no names of targets", "target")])
-    words = name.lower().split()
-    if not words:
+    key = tree.Literal(name_key(name), Kind.TEXT)
+    if not key.value:
         raise wrong([Detail("value", "target names nothing", "target")])
-    spaced = _LETTER_BEFORE_DIGIT.sub(r"\1 ", " ".join(words))
-    spellings = dict.fromkeys([" ".join(words), "".join(words), spaced])
-    options = tuple(tree.Literal(spelling, Kind.TEXT) for spelling in spellings)
-    lower = [tree.Call("lower", (_ref(table, column),), Kind.TEXT) for column in columns]
-    return _any_of([tree.InList(call, options) for call in lower])
+    return _any_of([tree.Comparison("=", key_of(table, column), key) for column in columns])
 
 
 def _free_text(table: schemas.Table, q: str) -> tree.Predicate | None:
-    columns = [c for c in table.columns if c.principal and c.kind is Kind.TEXT and not c.served]
-    if not columns:
+    if not searched_columns(table):
         raise wrong([Detail("value", f"{table.name} has no text to search", "q")])
-    words = [quoted or plain for quoted, plain in _WORDS.findall(q)]
-    return build.all_of(
-        [
-            _any_of(
-                [
-                    tree.Like(_ref(table, column), tree.Literal(f"%{word}%", Kind.TEXT), ignore_case=True)
-                    for column in columns
-                ]
-            )
-            for word in words
-            if word
-        ]
-    )
+    return words_condition(table, q)
 
 
 def _any_of(items: list[tree.Predicate]) -> tree.Predicate:

@@ -47,12 +47,15 @@ class Filters(BaseModel):
     )
     target: str | None = Field(
         default=None,
-        description="Name of the observed object, as observers gave it; case and blanks make no difference",
+        description="Name of the observed object. NGC 253, ngc253, NGC-253 and NGC_0253 are one name: case, "
+        "blanks, hyphens, underscores and zeros before a catalogue number make no difference",
     )
     q: str | None = Field(
         default=None,
         description="Words to be found, in any case, in the principal text columns; every word must occur "
-        'in one of them; "in quotes" is one word; % and _ stand for any text and any character',
+        "in one of them. Letters followed by a number are one word, NGC 253, and are found as ngc253 and "
+        'NGC-253 are, in names of targets as the parameter target compares them; "in quotes" is one word; '
+        "% stands for any text",
     )
     where: dict[str, Condition] = Field(
         default_factory=dict,

@@ -1,4 +1,4 @@
-"""Functions of the sky that SQL can call; each works on whole Arrow columns."""
+"""Functions of the sky and of names that SQL can call; each works on whole Arrow columns."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from duckdb.func import FunctionNullHandling, PythonUDFType
 from numpy.typing import NDArray
 
+from schemas.names import name_keys
 from sky import relations
 from sky.footprints import ABSENT, Footprints
 from sky.healpix import STORED_ORDER, cells, neighbourhoods
@@ -38,6 +39,7 @@ def register(database: duckdb.DuckDBPyConnection) -> None:
         ("sky_centre", _centre, [text], "DOUBLE[2]"),
         ("sky_near", _near, ["BIGINT", "BIGINT"], "BIGINT[]"),
         ("sky_cell", _cell, ["BIGINT", number, number], "BIGINT"),
+        ("name_key", _name_key, [text], text),
     )
     for name, function, takes, gives in functions:
         database.create_function(
@@ -153,3 +155,11 @@ def _near(order: Column, cell: Column) -> pa.Array:
     valid = (around >= 0) & (known >= 0)[:, None]
     offsets = np.concatenate(([0], np.cumsum(valid.sum(axis=1)))).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(around[valid]))
+
+
+def _name_key(names: Column) -> pa.Array:
+    """Compute keys of names, each distinct name once."""
+    encoded = names.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    return name_keys(encoded.dictionary).take(encoded.indices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from query.functions import NAME_KEY
 from schemas import Kind
 from store.sql.kinds import sql_type
 
@@ -127,6 +128,7 @@ FORMS: Mapping[str, Form] = {
         "CAST(list_bool_and(list_transform(" + _WORDS.format("{1}") + ", lambda w: "
         "contains(' ' || array_to_string(" + _WORDS.format("{0}") + ", ' '), ' ' || w))) AS INTEGER)"
     ),
+    NAME_KEY: _plain("name_key({0})"),
     "ivo_hashlist_has": _plain("CAST(list_contains(string_split(lower({0}), '#'), lower({1})) AS INTEGER)"),
     "ivo_interval_overlaps": _plain(
         "CAST(({0} <= {3} AND {2} <= {1} AND {0} <= {1} AND {2} <= {3}) AS INTEGER)"

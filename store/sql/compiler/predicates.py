@@ -10,6 +10,7 @@ from schemas import Kind
 from store import planner
 from store.sql.compiler.expressions import Expressions
 from store.sql.compiler.literals import listed
+from store.sql.compiler.names import sift
 
 MOST_FILTERS = 100
 """Conditions joined by AND that are written as such; the time to plan grows with their number's square."""
@@ -55,7 +56,8 @@ class Predicates:
                 return f"(EXISTS ({self._query(node.query)}))"
             case tree.Like():
                 word = "ILIKE" if node.ignore_case else "LIKE"
-                return f"({self._value(node.operand)} {_not(node)}{word} {self._value(node.pattern)})"
+                sql = f"({self._value(node.operand)} {_not(node)}{word} {self._value(node.pattern)})"
+                return self._sifted(node, sql)
             case tree.IsNull():
                 return f"({self._value(node.operand)} IS {_not(node)}NULL)"
 
@@ -73,7 +75,11 @@ class Predicates:
             return self._joined(node, cone)
         if isinstance(node.left, tree.Distance) or isinstance(node.right, tree.Distance):
             return self._joined(node, self._compared(node))
-        return self._compared(node)
+        return self._sifted(node, self._compared(node))
+
+    def _sifted(self, node: tree.Comparison | tree.Like, sql: str) -> str:
+        quick = sift(node, self._value)
+        return sql if quick is None else f"({quick} AND {sql})"
 
     def _compared(self, node: tree.Comparison) -> str:
         left, right = self._beside(node.left, node.right.kind), self._value(node.right)

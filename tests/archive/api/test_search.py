@@ -86,9 +86,32 @@ def test_values_of_one_column_are_alternatives_and_columns_add_up(small: SmallAr
     )
 
 
-@pytest.mark.parametrize("name", ["NGC 17", "ngc 17", "NGC17", "  Ngc   17 "])
-def test_a_target_is_found_whatever_its_case_and_blanks(small: SmallArchive, name: str) -> None:
-    assert ids(small, {"target": name}) == expected(small, lambda r: r["target_name"] == "NGC 17")
+@pytest.mark.parametrize(
+    "name", ["NGC 17", "ngc 17", "NGC17", "  Ngc   17 ", "NGC-17", "ngc_0017", "\uff2e\uff27\uff23\u300017"]
+)
+def test_a_target_is_found_however_its_name_is_written(small: SmallArchive, name: str) -> None:
+    found = ids(small, {"target": name})
+    assert found
+    assert found == expected(small, lambda r: r["target_name"] == "NGC 17")
+
+
+@pytest.mark.parametrize("name", ["NGC 17", "ngc17", "NGC-17", "ngc_17", "NGC 0017", '"NGC 17"'])
+def test_free_text_finds_a_name_however_it_is_written(small: SmallArchive, name: str) -> None:
+    found = ids(small, {"q": name})
+    assert found
+    assert found == expected(small, lambda r: r["target_name"].startswith("NGC 17"))
+
+
+@pytest.mark.parametrize("params", [{"target": "ngc-17"}, {"q": "ngc-17"}, {"q": 'muse "in quotes" 7 o\'n'}])
+def test_a_search_by_name_is_shown_as_adql_that_gives_the_same(
+    small: SmallArchive, params: dict[str, str]
+) -> None:
+    reply = small.client.get(ROWS, params=params | {"fields": "dp_id", "limit": "10000"}).json()
+    told = small.client.get(
+        "/tap/sync", params={"LANG": "ADQL", "QUERY": reply["adql"], "RESPONSEFORMAT": "csv"}
+    )
+    assert told.status_code == 200, told.text
+    assert told.text.split()[1:] == [row["dp_id"] for row in reply["rows"]]
 
 
 def test_a_target_is_a_whole_name_and_no_pattern(small: SmallArchive) -> None:

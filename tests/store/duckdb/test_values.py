@@ -106,6 +106,8 @@ def value(ask: Ask) -> Callable[[str], Any]:
         ("ivo_healpix_index(a + 29, a, a)", None),
         ("ivo_to_mjd(CAST('2000-01-02T12:00:00' AS TIMESTAMP))", 51545.5),
         ("ivo_to_jd(CAST('1910-12-31T06:00:00' AS TIMESTAMP))", 2419036.75),
+        ("onedfs_name_key('NGC-0253')", "ngc253"),
+        ("onedfs_name_key(NULL)", None),
         ("ivo_nocasematch('ABcabc', 'ab__bc')", 1),
         ("ivo_nocasematch('abcabc', 'abcab')", 0),
         ("ivo_hasword('Miller and Urey have', 'miller')", 1),
