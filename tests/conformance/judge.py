@@ -11,7 +11,7 @@ from typing import Any
 
 from store.port import Index, QueryRejected
 from tests.conformance.queries import Query
-from tests.conformance.row_sets import Rows
+from tests.conformance.row_sets import Rows, Tied
 from tests.conformance.sky_oracle import InDoubtError
 from tests.conformance.values_oracle import OverflowedError
 from vo.adql import translate
@@ -27,10 +27,10 @@ def expected(query: Query) -> Rows | None:
         return None
 
 
-def answered(index: Index, text: str) -> Rows:
+def answered(index: Index, text: str, limit: int | None = None) -> Rows:
     """Ask an index."""
     with index.snapshot() as snapshot:
-        table = snapshot.run(translate(text, snapshot.schemas), timeout=30).table()
+        table = snapshot.run(translate(text, snapshot.schemas), limit=limit, timeout=30).table()
     return list(zip(*(map(_plain, column.to_pylist()) for column in table.columns), strict=True))
 
 
@@ -43,6 +43,8 @@ def _plain(value: Any) -> Any:
 
 def difference(query: Query, rows: Rows, found: Rows) -> str | None:
     """Say how an answer differs from what it should be."""
+    if query.tied is not None:
+        return _tied(query, query.tied, rows, found)
     if query.top is not None:
         if len(found) != min(query.top, len(rows)):
             return f"{len(found)} rows, not {min(query.top, len(rows))}"
@@ -51,14 +53,35 @@ def difference(query: Query, rows: Rows, found: Rows) -> str | None:
     if query.ordered:
         pairs = zip(_keys(rows, query), _keys(found, query), strict=False)
         wrong = next((pair for pair in pairs if pair[0] != pair[1]), None)
-        if wrong or len(rows) != len(found):
-            return f"{len(found)} rows, not {len(rows)}; first wrong (expected, found): {wrong}"
-        return _numbers(query, rows, found)
+        if wrong is None and len(rows) == len(found):
+            return _numbers(query, rows, found)
+        return f"{len(found)} rows, not {len(rows)}; first wrong (expected, found): {wrong}"
+    return _all(query, rows, found)
+
+
+def _all(query: Query, rows: Rows, found: Rows) -> str | None:
+    """Compare rows without an order."""
     missing = Counter(_keys(rows, query)) - Counter(_keys(found, query))
     strange = Counter(_keys(found, query)) - Counter(_keys(rows, query))
     if missing or strange:
         return f"{len(found)} rows, not {len(rows)}; missing {list(missing)[:3]}, strange {list(strange)[:3]}"
     return _numbers(query, rows, found)
+
+
+def _tied(query: Query, tied: Tied, rows: Rows, found: Rows) -> str | None:
+    """Compare the rows of an order that may leave some equal: any of those may come first."""
+    tops = [top for top in (tied.top, query.limit) if top is not None]
+    wanted = rows[tied.offset :][: min(tops, default=None)]
+    if len(found) != len(wanted):
+        return f"{len(found)} rows, not {len(wanted)}"
+    for place, _ in tied.order:
+        for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
+            if one[place] != other[place]:
+                return f"row {number} has {other[place]!r} in column {place + 1}, not {one[place]!r}"
+    strange = Counter(_keys(found, query)) - Counter(_keys(rows, query))
+    if strange:
+        return f"rows that should not be there: {list(strange)[:3]}"
+    return _numbers(query, rows, found) if len(found) == len(rows) else None
 
 
 def _keys(rows: Rows, query: Query) -> list[tuple[Any, ...]]:
@@ -103,7 +126,7 @@ def judged(query: Query, indexes: Mapping[str, Index]) -> str | None:
     rows = expected(query)
     for name, index in indexes.items():
         try:
-            found = answered(index, query.text)
+            found = answered(index, query.text, query.limit)
         except QueryRejected:
             # An engine may compute what is left out in the end, such as both sides of AND.
             if rows is None or _may_overflow(query.text):

@@ -9,9 +9,11 @@ from typing import Any
 from typing_extensions import override
 
 from tests.conformance import values_oracle as values
+from tests.conformance.crowd_rows import CROWD_KINDS
 from tests.conformance.expressions import Chooser, Cond, Conditions, Env, Expr, Field, compared
 from tests.conformance.row_sets import (
     Rows,
+    Tied,
     except_all,
     except_rows,
     intersect_all,
@@ -33,6 +35,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "star": "int", "ra": "double", "dec": "double", "radius": "double", "name": "text", "n": "int",
     },
     "lab.marks": {"id": "text", "k": "int", "star": "int", "v": "double", "name": "text"},
+    "lab.frames": CROWD_KINDS,
 }  # fmt: skip
 """Columns of each table, by what can be done with them."""
 
@@ -50,7 +53,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Query:
-    """A query; ``ordered`` when its rows come in one order, ``top`` and ``offset`` where they have none."""
+    """A query.
+
+    ``ordered`` when its rows come in one order, ``top`` where they have none; with ``tied`` they are all the
+    rows in an order that may leave some equal, before they are cut. ``limit`` is asked of the index.
+    """
 
     text: str
     kinds: list[str]
@@ -60,6 +67,8 @@ class Query:
     top: int | None = None
     exact: list[bool] = field(default_factory=list)
     size: int = 300
+    tied: Tied | None = None
+    limit: int | None = None
 
 
 class Queries:
@@ -70,7 +79,7 @@ class Queries:
         self._tables = tables
         self._around = [
             (row["ra"], row["dec"])
-            for name in ("lab.obs", "lab.stars")
+            for name in ("lab.obs", "lab.stars", "lab.frames")
             for row in tables[name][:60]
             if row["ra"] is not None
         ]
@@ -99,7 +108,7 @@ class Queries:
         return f"r{self._count}"
 
     def table(self, name: str | None = None) -> Source:
-        name = name or self.c.pick(["lab.obs", "lab.obs", "lab.stars", "lab.marks"])
+        name = name or self.c.pick(["lab.obs", "lab.obs", "lab.stars", "lab.marks", "lab.frames"])
         alias, listed = self._alias(), self._tables[name]
         fields = [Field(alias, column, kind) for column, kind in TABLES[name].items()]
         return Source(

@@ -10,6 +10,15 @@ from typing import Any, TypeAlias
 Rows: TypeAlias = list[tuple[Any, ...]]
 
 
+@dataclass(frozen=True)
+class Tied:
+    """ORDER BY some columns (which, and whether backwards), and the part of the rows that is asked for."""
+
+    order: tuple[tuple[int, bool], ...]
+    offset: int
+    top: int | None
+
+
 def order_text(order: Sequence[tuple[int, bool]]) -> str:
     keys = ", ".join(f"{place + 1}{' DESC' if down else ''}" for place, down in order)
     return f" ORDER BY {keys}" if order else ""

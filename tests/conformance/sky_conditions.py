@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from tests.conformance import sky_oracle as sky
 from tests.conformance import values_oracle as values
+from tests.conformance.draws import DECS, RAS, corners
 from tests.conformance.expressions import Chooser, Cond, Env, Field, number
 from tests.conformance.values_oracle import Truth
-from tests.conformance.world import DECS, RAS, corners
 
 TINY_TO_ALL = [1.0, 0.1, 10.0, 45.0, 1e-9, 0.0, 1e-6, 89.9, 90.0, 90.1, 135.0, 179.9, 179.9999999, 180.0]
 

@@ -1,10 +1,8 @@
-"""Three tables full of awkward values, and the same rows in three states of the index."""
+"""Four tables full of awkward values, and the same rows in three states of the index."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +10,16 @@ import numpy as np
 import pyarrow as pa
 
 import schemas
-from indexer.checks import Problems
+from indexer.checks import Problems, check_rows
 from indexer.spherical import with_spherical_columns
 from schemas.arrow import arrow_type
 from store.lake import Lake
 from store.port import Index
-from tests.conformance import sky_oracle
+from tests.conformance.crowd_rows import CROWD, make_crowd
+from tests.conformance.draws import Drawn, corners, footprint, place, spread
 from tests.support.engines import EngineUnderTest
 
-SCHEMA = """
+SCHEMA = """\
 schema: lab
 tables:
   - name: obs
@@ -58,8 +57,7 @@ tables:
       - {name: k, kind: int, required: true}
       - {name: star, kind: long}
       - {name: v, kind: double}
-      - {name: name, kind: text}
-"""
+      - {name: name, kind: text}"""
 
 Row = dict[str, Any]
 
@@ -98,82 +96,6 @@ MOMENTS = [
     None, 0, -1, 1, 1704067200000000, 1704067200000001, 1714521600000000, 1704067199999999, -86400000000,
     1709208000500000, 4102444800000000, 951782400000000,
 ]  # fmt: skip
-
-RAS = [0.0, 359.9999999999, 1e-10, 180.0, 90.0, 270.0, 359.5, 0.5, 120.25, 45.0]
-
-DECS = [0.0, 90.0, -90.0, 89.9999999, -89.9999999, 89.5, -89.5, 45.0, -30.25, 1e-10]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A region as text and as geometry."""
-
-    text: str
-    shape: sky_oracle.Shape
-
-
-def place(rng: np.random.Generator) -> tuple[float, float]:
-    """Draw a position, often a special one."""
-    ra = float(rng.choice(RAS)) if rng.random() < 0.5 else float(rng.uniform(0, 360))
-    dec = float(rng.choice(DECS)) if rng.random() < 0.4 else math.degrees(math.asin(rng.uniform(-1, 1)))
-    return ra, dec
-
-
-def corners(ra: float, dec: float, ways: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return places at angles (from north through east) and distances from a centre, in degrees."""
-    lon, lat = math.radians(ra), math.radians(dec)
-    x, y, z = sky_oracle.vector(ra, dec)
-    north = (-math.sin(lat) * math.cos(lon), -math.sin(lat) * math.sin(lon), math.cos(lat))
-    east = (-math.sin(lon), math.cos(lon))
-    found = []
-    for towards, far in ways:
-        d, a = math.radians(far), math.radians(towards)
-        n, e = math.sin(d) * math.cos(a), math.sin(d) * math.sin(a)
-        px = math.cos(d) * x + n * north[0] + e * east[0]
-        py = math.cos(d) * y + n * north[1] + e * east[1]
-        pz = math.cos(d) * z + n * north[2]
-        place_ra = math.degrees(math.atan2(py, px)) % 360.0
-        found.append((place_ra % 360.0, math.degrees(math.atan2(pz, math.hypot(px, py)))))
-    return found
-
-
-def spread(rng: np.random.Generator) -> float:
-    return float(10 ** rng.uniform(-6, 1.9))
-
-
-def star_shaped(rng: np.random.Generator, ra: float, dec: float) -> list[tuple[float, float]]:
-    """Draw a polygon around a centre, wound as DALI asks."""
-    count, far = int(rng.integers(3, 8)), min(spread(rng), 80.0)
-    turn = rng.uniform(0, 360)
-    ways = [(turn + 360.0 * i / count, far * rng.uniform(0.4, 1.0)) for i in range(count)]
-    return corners(ra, dec, ways)
-
-
-def spelled(numbers: list[tuple[float, float]]) -> str:
-    return " ".join(f"{ra!r} {dec!r}" for ra, dec in numbers)
-
-
-def footprint(rng: np.random.Generator, ra: float, dec: float) -> Drawn | None:
-    """Draw a footprint of any kind near a position."""
-    kind, frame = rng.random(), str(rng.choice(["ICRS ", "ICRS GEOCENTER ", "J2000 ", ""]))
-    if kind < 0.1:
-        return None
-    if kind < 0.18:
-        return Drawn(f"POSITION {frame}{ra!r} {dec!r}", sky_oracle.cap(ra, dec))
-    if kind < 0.4:
-        far = float(rng.choice([0.0, 1e-9, 90.0, 179.5, 180.0])) if rng.random() < 0.2 else spread(rng)
-        return Drawn(f"Circle {frame}{ra!r} {dec!r} {far!r}", sky_oracle.cap(ra, dec, far))
-    if kind < 0.5:
-        other = ((ra + 9) % 360, dec * 0.9)
-        first, second = star_shaped(rng, ra, dec), spread(rng)
-        text = f"UNION {frame}(POLYGON {spelled(first)} CIRCLE {other[0]!r} {other[1]!r} {second!r})"
-        shape = sky_oracle.Several((sky_oracle.delivered(first), sky_oracle.cap(*other, second)))
-        return Drawn(text, shape)
-    found = star_shaped(rng, ra, dec)
-    if rng.random() < 0.4:
-        found.reverse()
-    closing = found[:1] if rng.random() < 0.2 else []
-    return Drawn(f"POLYGON {frame}{spelled(found + closing)}", sky_oracle.delivered(found))
 
 
 def make_rows(seed: int = 7) -> dict[str, list[Row]]:
@@ -225,26 +147,35 @@ def make_rows(seed: int = 7) -> dict[str, list[Row]]:
         for i in range(60)
     ]
     unique = {(mark["id"], mark["k"]): mark for mark in marks}
-    return {"lab.obs": obs, "lab.stars": stars, "lab.marks": list(unique.values())}
+    return {
+        "lab.obs": obs,
+        "lab.stars": stars,
+        "lab.marks": list(unique.values()),
+        "lab.frames": make_crowd(),
+    }
 
 
 def declared() -> schemas.Schemas:
-    return schemas.Schemas([schemas.parse_schema(SCHEMA)])
+    return schemas.Schemas([schemas.parse_schema(SCHEMA + CROWD)])
 
 
 def as_arrow(table: schemas.Table, rows: list[Row]) -> pa.Table:
     """Return rows as the indexer hands them to the lake."""
 
-    def stored(value: Any) -> Any:
+    def stored(row: Row, name: str) -> Any:
+        value = row.get(f"stored {name}", row[name])
         return value.text if isinstance(value, Drawn) else value
 
     made = pa.table(
         {
-            column.name: pa.array([stored(row[column.name]) for row in rows], arrow_type(column))
+            column.name: pa.array([stored(row, column.name) for row in rows], arrow_type(column))
             for column in table.columns
         }
     )
-    return with_spherical_columns(table, made, Problems())
+    problems = Problems()
+    checked = with_spherical_columns(table, check_rows(table, made, problems), problems)
+    assert not problems.refused
+    return checked
 
 
 class State:
