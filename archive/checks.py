@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from archive import factory, stores
-from archive.counts import count_rows
 from archive.settings import Settings
 from store.lake import Lake
 
@@ -56,7 +55,7 @@ def check(settings: Settings, *, checksums: bool = True) -> Checked:
         else:
             path = settings.files_root / location
             result.problems.append(Trouble(location, "unknown", f"{path} belongs to no row"))
-    result.problems.extend(_index_trouble(settings, lake))
+    result.problems.extend(_index_trouble(settings, lake, checksums=checksums))
     return result
 
 
@@ -99,21 +98,14 @@ def unnamed(root: Path, known: Collection[str]) -> Iterator[str]:
                 yield location
 
 
-def _index_trouble(settings: Settings, lake: Lake) -> Iterator[Trouble]:
+def _index_trouble(settings: Settings, lake: Lake, *, checksums: bool) -> Iterator[Trouble]:
     if factory.built_version(settings) is None:
         if lake.version():
             yield Trouble("index", "absent", "there is no index; run: onedfs index rebuild")
         return
     index = factory.open_index(settings, lake, poll=False)
     try:
-        with index.snapshot() as snapshot:
-            for table in snapshot.schemas:
-                if table.virtual or not table.indexed:
-                    continue
-                shown = count_rows(snapshot, table)
-                kept = lake.row_count(table.name, snapshot.version)
-                if shown != kept:
-                    message = f"the index shows {shown} rows of {kept}; run: onedfs index rebuild"
-                    yield Trouble(table.name, "index", message)
+        for found in index.differences(thorough=checksums):
+            yield Trouble(found.table, "index", f"{found.message}; run: onedfs index rebuild")
     finally:
         index.close()

@@ -16,6 +16,8 @@ LOG = logging.getLogger(__name__)
 class Stepping(Protocol):
     """The part of a :class:`store.port.Maintainer` that is done again and again."""
 
+    reason: str | None
+
     def step(self) -> int | None:
         """Do what is due now."""
         ...
@@ -28,14 +30,16 @@ class Stepping(Protocol):
 def step_until(stop: threading.Event, maintainer: Stepping, *, poll: float, pause: float) -> None:
     """Step every ``poll`` seconds until told to stop, then close.
 
-    A failure is logged, and tried again after ``pause`` seconds.
+    A failure is logged, told as the maintainer's ``reason``, and tried again after ``pause`` seconds.
     """
     while not stop.is_set():
         wait = poll
         try:
             maintainer.step()
-        except Exception:
+            maintainer.reason = None
+        except Exception as error:
             LOG.exception("bringing the index up to date failed; trying again in %.0f s", pause)
+            maintainer.reason = str(error) or type(error).__name__
             wait = pause
         stop.wait(wait)
     maintainer.close()

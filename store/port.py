@@ -90,6 +90,24 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row that an engine does not take: where it stands in the lake, and why."""
+
+    table: str
+    key: str
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A table that the index does not hold as the lake does, in words for the operator."""
+
+    table: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class IndexStatus:
     """How far an index is: ``version`` applied, ``lake_version`` there is, and why it is not ready."""
 
@@ -158,6 +176,18 @@ class Index(Protocol):
         """Say how far it is."""
         ...
 
+    def differences(self, *, thorough: bool) -> Iterator[Difference]:
+        """Compare what the engine itself holds with the lake at the version that is shown.
+
+        Rows are counted; with ``thorough`` an engine that keeps copies of rows elsewhere compares them too.
+
+        Raises
+        ------
+        EngineAway
+            When the engine's servers do not answer.
+        """
+        ...
+
     def close(self) -> None:
         """Release files and memory."""
         ...
@@ -165,6 +195,16 @@ class Index(Protocol):
 
 class Maintainer(Protocol):
     """Brings an index up to date with the lake; of all processes, one at a time does."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that does."""
+        ...
+
+    @property
+    def reason(self) -> str | None:
+        """Why the last step failed; None when it did not."""
+        ...
 
     def step(self) -> int | None:
         """Do what is due now; return the version of the index that was built, if one was."""

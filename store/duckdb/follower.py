@@ -46,7 +46,10 @@ class Policy:
 
 
 class Follower:
-    """Writes generations below an index folder for as long as it holds the folder's lease."""
+    """Writes generations below an index folder for as long as it holds the folder's lease.
+
+    ``reason`` says why the last step failed, None when it did not.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Follower:
         memory_limit: str = "1GB",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.reason: str | None = None
         self._lake = lake
         self._folder = folder
         self._policy = policy or Policy()
@@ -67,6 +71,11 @@ class Follower:
         self._last: tuple[int, float] | None = None
         self._due_since: float | None = None
         self._took = 0.0
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process holds the folder's lease."""
+        return self._lease is not None
 
     def step(self) -> int | None:
         """Do what is due now; return the version of the generation that was written, if one was."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from store.compare import differences_in_counts
 from store.duckdb.delta import Delta, NeedsGenerationError
 from store.duckdb.engine import Hold, open_engine
 from store.duckdb.layout import BadGenerationError, generations
@@ -17,7 +18,7 @@ from store.duckdb.snapshot import DuckSnapshot
 from store.duckdb.state import State, base_tables
 from store.duckdb.wanted import ask_for_generation, refuse
 from store.lake import FeedIncomplete, Lake, LakeError
-from store.port import IndexNotReady, IndexStatus, Site
+from store.port import Difference, IndexNotReady, IndexStatus, Site
 from store.sql.instance import Limits
 
 LOG = logging.getLogger(__name__)
@@ -148,6 +149,11 @@ class DuckIndex:
             "delta_rows": state.delta_size,
         }
         return IndexStatus("duckdb", state.version, lake_version, self._reason, details)
+
+    def differences(self, *, thorough: bool) -> Iterator[Difference]:
+        """Count the rows of each table; see :class:`store.port.Index`."""
+        del thorough
+        return differences_in_counts(self, self._lake)
 
     def close(self) -> None:
         """Release files and memory."""

@@ -1,6 +1,5 @@
 """Elasticsearch: an index of documents, each a version of a row, kept up to date by one follower of many."""
 
-from store.elastic.build import RefusedRow
 from store.elastic.bulk import Pace
 from store.elastic.client import Cluster, EngineError, open_client
 from store.elastic.documents import live_at
@@ -18,7 +17,6 @@ __all__ = [
     "Names",
     "Pace",
     "Policy",
-    "RefusedRow",
     "Requests",
     "State",
     "StateDocument",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -18,8 +18,10 @@ from store.elastic.bulk import BulkWriter, Refused, Tally
 from store.elastic.client import EngineError
 from store.elastic.documents import creations, document_keys, endings
 from store.elastic.indices import Indices
+from store.elastic.names import fingerprint
 from store.elastic.state import TableIndex
 from store.lake import Change, Lake
+from store.port import RefusedRow
 
 LOG = logging.getLogger(__name__)
 
@@ -27,23 +29,22 @@ KEYS = 1_000
 """Keys that are looked up at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedRow:
-    """A row that Elasticsearch does not take: where it stands in the lake, and why."""
-
-    table: str
-    key: str
-    version: int
-    reason: str
-
-
 OnRefusal = Callable[[Sequence[RefusedRow]], None]
+"""Hears of rows that Elasticsearch does not take."""
+
+OnSettled = Callable[[str, Sequence[str] | None], None]
+"""Hears of keys of a table, None for all of them, of which nothing that was refused is left."""
 
 
 def log_refusals(rows: Sequence[RefusedRow]) -> None:
     """Say in the log what was refused."""
     for row in rows:
         LOG.error("%s %s of version %d is not in the index: %s", row.table, row.key, row.version, row.reason)
+
+
+def forget_refusals(table: str, keys: Sequence[str] | None) -> None:
+    """Where refusals are only told there is nothing to take back."""
+    del table, keys
 
 
 def is_indexed(table: schemas.Table) -> bool:
@@ -60,21 +61,25 @@ class RowWriter:
         client: Elasticsearch,
         bulk: BulkWriter,
         indices: Indices,
+        *,
         refused: OnRefusal = log_refusals,
+        settled: OnSettled = forget_refusals,
     ) -> None:
         self._lake = lake
         self._client = client
         self._bulk = bulk
         self._indices = indices
         self._refused = refused
+        self._settled = settled
 
     def tables(self, version: int) -> dict[str, TableIndex]:
         """Write all tables at a version into new indices; what was begun is deleted when one fails."""
         written: dict[str, TableIndex] = {}
         try:
-            for table in self._lake.schemas(version):
-                if is_indexed(table):
-                    written[table.name.lower()] = self.table(table, version)
+            with self._lake.pinned(version):
+                for table in self._lake.schemas(version):
+                    if is_indexed(table):
+                        written[table.name.lower()] = self.table(table, version)
         except BaseException:
             for entry in written.values():
                 self.forget(entry.index)
@@ -89,21 +94,26 @@ class RowWriter:
         EngineError
             When it cannot be written, or has not got all its rows.
         """
+        self._settled(table.name, None)
         index = self._indices.create(table, self._lake.row_count(table.name, version))
         try:
-            tally = self._create(index, table, self._lake.batches(table.name, version), version)
+            with self._lake.pinned(version):
+                tally = self._create(index, table, self._lake.batches(table.name, version), version)
             rows = _complete(index, self._indices.finish(index, version), tally)
         except BaseException:
             self.forget(index)
             raise
         LOG.info("%s: %d rows of version %d written to %s", table.name, rows, version, index)
-        return TableIndex(index, rows, tally.refused)
+        return TableIndex(index, rows, tally.refused, fingerprint(table))
 
     def change(self, entry: TableIndex, table: schemas.Table, change: Change, version: int) -> TableIndex:
         """Write what a version changed in a table; it shows after a refresh, to queries at that version."""
-        ended = self._end(entry.index, table, change.removed_keys, version)
+        removed = document_keys(change.removed_keys, table.key) if change.removed_keys.num_rows else []
+        if entry.refused and removed:
+            self._settled(table.name, removed)
+        ended = self._end(entry.index, removed, version)
         tally = self._create(entry.index, table, change.inserted.to_batches(), version)
-        missing = change.removed_keys.num_rows - ended
+        missing = len(removed) - ended
         return replace(
             entry,
             rows=entry.rows - ended + tally.done + tally.known,
@@ -125,9 +135,12 @@ class RowWriter:
 
         return self._bulk.write(index, creations(table, rows, version), tell)
 
-    def _end(self, index: str, table: schemas.Table, keys: pa.Table, version: int) -> int:
+    def drop(self, name: str) -> None:
+        """Hear that what a table held is no more."""
+        self._settled(name, None)
+
+    def _end(self, index: str, names: Sequence[str], version: int) -> int:
         """Write into the documents of removed rows that they are; return how many there are."""
-        names = document_keys(keys, table.key) if keys.num_rows else []
         ids: list[str] = []
         for start in range(0, len(names), KEYS):
             ids += self._living(index, names[start : start + KEYS], version)

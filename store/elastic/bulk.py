@@ -22,7 +22,7 @@ LOG = logging.getLogger(__name__)
 _SHARD_WAIT = "10s"
 """How long a node waits for a shard that has no copy; then we ask another node."""
 
-_REQUEST_SECONDS = 120.0
+_REQUEST_SECONDS = 40.0
 _FIRST_PAUSE, _LAST_PAUSE = 0.2, 10.0
 _TOO_LARGE, _BAD, _GONE, _CONFLICT = 413, 400, 404, 409
 
@@ -97,6 +97,7 @@ class BulkWriter:
         *,
         guard: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
         # Another node is asked at once when one is gone; everything else waits here, longer each time.
         self._client = client.options(
@@ -107,6 +108,7 @@ class BulkWriter:
         self._pace = pace or Pace()
         self._guard = guard
         self._clock = clock
+        self._pause = pause
         self._pool = ThreadPoolExecutor(self._pace.threads, thread_name_prefix="bulk")
 
     def close(self) -> None:
@@ -162,7 +164,7 @@ class BulkWriter:
             if self._clock() - since > self._pace.patience:
                 raise WriteFailed(f"{len(pending)} documents could not be written: {outcome.reason}")
             LOG.info("%d documents are sent again in %.1f s: %s", len(pending), seconds, outcome.reason)
-            pause(work.stop, seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads requests, no secret
+            self._pause(work.stop, seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads requests, no secret
             seconds = min(2 * seconds, _LAST_PAUSE)
         return total
 
@@ -203,11 +205,6 @@ class BulkWriter:
             outcome.again += found.again
             outcome.reason = found.reason or outcome.reason
         return outcome
-
-
-def pause(stop: threading.Event, seconds: float) -> None:
-    """Wait, or until told to stop."""
-    stop.wait(seconds)
 
 
 def chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:

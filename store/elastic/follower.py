@@ -6,18 +6,25 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from elastic_transport import ApiError, TransportError
 from elasticsearch import Elasticsearch, NotFoundError
 
 import schemas
-from store.elastic.build import OnRefusal, RowWriter, is_indexed, log_refusals
+from store.elastic.build import (
+    OnRefusal,
+    OnSettled,
+    RowWriter,
+    forget_refusals,
+    is_indexed,
+    log_refusals,
+)
 from store.elastic.bulk import BulkWriter, Pace
 from store.elastic.client import Cluster, EngineError, in_words, open_client
 from store.elastic.indices import Fit, Indices
 from store.elastic.lease import Lease, LeaseLost
-from store.elastic.names import Names
+from store.elastic.names import Names, fingerprint
 from store.elastic.request import Requests
 from store.elastic.state import State, StateDocument, Stored, TableIndex, moment, prepare
 from store.elastic.sweep import Sweeper
@@ -33,15 +40,17 @@ class Policy:
 
     Another process takes over when it has seen no renewal for ``term``. What is not shown any more is
     deleted after ``grace``, looked for every ``sweep``. After a failure the next try comes after ``pause``.
-    A follower that is behind takes up to ``stride`` versions at once. Who asks another process to build the
-    index waits for ``patience``.
+    A follower that is behind takes up to ``stride`` versions at once, and no more than ``rows`` rows, which
+    it has in memory; a table of which one version changed more is written anew. Who asks another process to
+    build the index waits for ``patience``.
     """
 
-    term: float = 20.0
+    term: float = 15.0
     grace: float = 900.0
     sweep: float = 60.0
     pause: float = 2.0
     stride: int = 16
+    rows: int = 200_000
     patience: float = 7200.0
     pace: Pace = field(default_factory=Pace)
 
@@ -50,7 +59,7 @@ class ElasticFollower:
     """Writes the index for as long as it holds the lease; of all followers one does.
 
     ``reason`` says why the last step failed, None when it did not. ``refused`` hears of rows that
-    Elasticsearch does not take.
+    Elasticsearch does not take, ``settled`` of those of which that is past.
     """
 
     def __init__(
@@ -61,6 +70,7 @@ class ElasticFollower:
         client: Elasticsearch | None = None,
         policy: Policy | None = None,
         refused: OnRefusal = log_refusals,
+        settled: OnSettled = forget_refusals,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.reason: str | None = None
@@ -75,7 +85,9 @@ class ElasticFollower:
         self._requests = Requests(self._client, self._names)
         self._indices = Indices(self._client, cluster)
         self._bulk = BulkWriter(self._client, self._policy.pace, guard=self._lease.require)
-        self._rows = RowWriter(lake, self._client, self._bulk, self._indices, refused)
+        self._rows = RowWriter(
+            lake, self._client, self._bulk, self._indices, refused=refused, settled=settled
+        )
         self._sweeper = Sweeper(
             self._client, self._bulk, self._indices, grace=self._policy.grace, clock=clock
         )
@@ -84,6 +96,11 @@ class ElasticFollower:
         self._looked = False
         self._asked = float("-inf")
         self._swept = float("-inf")
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process holds the lease."""
+        return self._lease.held
 
     def step(self) -> int | None:
         """Do what is due now; return the version that is shown since, if it is another state than before.
@@ -222,13 +239,27 @@ class ElasticFollower:
                 return self._show(State(state.version, tables, moment()), stored)
             newest = self._lake.version()
             if newest > state.version:
-                upto = min(newest, state.version + self._policy.stride)
-                step = self._lake.difference(state.version, upto)
-                return self._show(State(step.version, self._applied(tables, step), moment()), stored)
+                step, anew = self._next(state.version, newest)
+                applied = self._applied(tables, step, anew)
+                return self._show(State(step.version, applied, moment()), stored)
         except (FeedIncomplete, VersionGone) as error:
             return self._build(str(error))
         self._sweep(state)
         return None
+
+    def _next(self, after: int, newest: int) -> tuple[Step, set[str]]:
+        """Return the changes that are to be applied next, and the tables that changed too much for that."""
+        upto = min(newest, after + self._policy.stride)
+        while True:
+            indexed = self._lake.schemas(upto).indexed
+            changed = self._lake.change_sizes(after, upto)
+            sizes = {name: size for name, size in changed.items() if name.lower() in indexed}
+            if upto == after + 1 or sum(sizes.values()) <= self._policy.rows:
+                break
+            upto = after + (upto - after) // 2
+        anew = {name for name, size in sizes.items() if size > self._policy.rows}
+        without = anew | (changed.keys() - sizes.keys())
+        return self._lake.difference(after, upto, without=without), {name.lower() for name in anew}
 
     def _refitted(self, held: Mapping[str, TableIndex], version: int) -> dict[str, TableIndex]:
         """Return an index for each table as it is declared at a version; new ones hold its rows."""
@@ -250,14 +281,18 @@ class ElasticFollower:
                 self._indices.widen(entry.index, table)
         if entry is None:
             entry = self._rows.table(table, version)
+        if self._fitted.get(name) != (entry.index, table):
+            entry = replace(entry, mapping=fingerprint(table))
         self._fitted[name] = (entry.index, table)
         return entry
 
-    def _applied(self, tables: dict[str, TableIndex], step: Step) -> dict[str, TableIndex]:
-        """Write what a step changed; return the tables as they are after it."""
-        dropped = {name.lower() for name in step.dropped}
+    def _applied(self, tables: dict[str, TableIndex], step: Step, anew: set[str]) -> dict[str, TableIndex]:
+        """Write what a step changed, some tables anew; return the tables as they are after it."""
+        dropped = {name.lower() for name in step.dropped} | anew
         kept = {name: entry for name, entry in tables.items() if name not in dropped}
         found = self._refitted(kept, step.version)
+        for name in step.dropped:
+            self._rows.drop(name)
         declared = self._lake.schemas(step.version)
         touched: list[str] = []
         for change in step.changes:

@@ -17,6 +17,7 @@ from schemas.elastic import CELL, field_name, is_indexed
 from store.elastic.client import EngineError
 from store.elastic.columns import Body
 from store.elastic.documents import live_at
+from store.elastic.reach import SEARCH_SECONDS
 from store.limits import TimeLimit
 
 MOST_ROWS = 10_000
@@ -46,8 +47,11 @@ class Search:
     def ask(self, filters: Sequence[Body], **body: Any) -> Mapping[str, Any]:
         """Search with the request ``body`` among the documents that filters let through."""
         self.allowed.check()
-        seconds = self.allowed.left
-        client = self.client if seconds is None else self.client.options(request_timeout=max(seconds, 0.1))
+        seconds = SEARCH_SECONDS if self.allowed.left is None else min(self.allowed.left, SEARCH_SECONDS)
+        # A node that is gone is passed over at once; beyond that the lake answers sooner than patience.
+        client = self.client.options(
+            request_timeout=max(seconds, 0.1), max_retries=len(self.client.transport.node_pool.all())
+        )
         answer: Mapping[str, Any] = client.search(
             index=self.index,
             query=live_at(self.version, filters),

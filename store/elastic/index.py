@@ -6,22 +6,28 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from elastic_transport import ApiError, TransportError
 
 from schemas import Schemas
-from store.elastic.client import Cluster, in_words, open_client
-from store.elastic.names import Names
+from store.elastic.client import Cluster, EngineError, in_words, open_client
+from store.elastic.names import Names, fingerprint
+from store.elastic.reach import Reach
 from store.elastic.snapshot import ElasticSnapshot
 from store.elastic.state import State, StateDocument
+from store.elastic.verify import Comparison
 from store.lake import Lake, LakeError
-from store.port import IndexNotReady, IndexStatus, Site
+from store.port import Difference, EngineAway, IndexNotReady, IndexStatus, Site
 from store.sql.instance import Limits, open_instance
 
 LOG = logging.getLogger(__name__)
 
 ENGINE = "elasticsearch"
 """What the engine is called in answers."""
+
+_LOOK_SECONDS = 4.0
+"""Time for one look at the state."""
 
 
 class ElasticIndex:
@@ -43,9 +49,11 @@ class ElasticIndex:
         self._lake = lake
         self._site = site
         self._client = open_client(cluster)
-        self._document = StateDocument(self._client, Names.of(cluster))
+        looking = self._client.options(request_timeout=_LOOK_SECONDS, max_retries=len(cluster.hosts))
+        self._document = StateDocument(looking, Names.of(cluster))
+        self._reach = Reach()
         self._instance = open_instance(limits or Limits())
-        self._shown: tuple[State, Schemas] | None = None
+        self._shown: tuple[State, Schemas, State] | None = None
         self._reason: str | None = "nothing has been indexed yet"
         self._refreshing = threading.Lock()
         self._stop = threading.Event()
@@ -61,9 +69,15 @@ class ElasticIndex:
         shown = self._shown
         if shown is None:
             raise IndexNotReady(f"the index is not ready: {self._reason}")
-        state, declared = shown
+        _, declared, held = shown
         yield ElasticSnapshot(
-            self._client, state, declared, lake=self._lake, site=self._site, instance=self._instance
+            self._client,
+            held,
+            declared,
+            lake=self._lake,
+            site=self._site,
+            instance=self._instance,
+            reach=self._reach,
         )
 
     def refresh(self) -> int | None:
@@ -71,8 +85,10 @@ class ElasticIndex:
         with self._refreshing:
             try:
                 self._look()
+                self._reach.looked(None)
             except (ApiError, TransportError) as error:
                 self._reason = in_words(error)
+                self._reach.looked(self._reason)
             except LakeError as error:
                 self._reason = str(error)
             return None if self._shown is None else self._shown[0].version
@@ -84,7 +100,8 @@ class ElasticIndex:
             self._reason = "nothing has been indexed yet"
             return
         if self._shown is None or self._shown[0] != state:
-            self._shown = state, self._lake.schemas(state.version)
+            declared = self._lake.schemas(state.version)
+            self._shown = state, declared, _held(state, declared)
         self._reason = None
 
     def status(self) -> IndexStatus:
@@ -92,12 +109,24 @@ class ElasticIndex:
         lake_version = self._lake.version()
         if self._shown is None:
             return IndexStatus(ENGINE, None, lake_version, self._reason)
-        state, _ = self._shown
+        state, *_ = self._shown
         details = {name: {"index": held.index, "rows": held.rows} for name, held in state.tables.items()}
         refused = sum(held.refused for held in state.tables.values())
         return IndexStatus(
             ENGINE, state.version, lake_version, self._reason, {"tables": details, "refused": refused}
         )
+
+    def differences(self, *, thorough: bool) -> Iterator[Difference]:
+        """Compare the documents in the cluster with the lake; see :class:`store.port.Index`."""
+        if self._shown is None:
+            raise EngineAway(self._reason or "the index is closed")
+        state, declared, _ = self._shown
+        try:
+            with self._lake.pinned(state.version):
+                compared = Comparison(self._client, self._lake, state)
+                yield from compared.differences(declared, thorough=thorough)
+        except (ApiError, TransportError, EngineError) as error:
+            raise EngineAway(in_words(error)) from None
 
     def close(self) -> None:
         """Release connections and memory."""
@@ -115,3 +144,16 @@ class ElasticIndex:
             except Exception:
                 # A thread that dies here would freeze the archive at its version.
                 LOG.exception("looking for a new version failed")
+
+
+def _held(state: State, declared: Schemas) -> State:
+    """Return a state with the tables alone whose documents are as this process knows them.
+
+    Others, that a process of another release or another site folder writes, are read from the lake.
+    """
+    held = {
+        name: entry
+        for name, entry in state.tables.items()
+        if name in declared and entry.mapping == fingerprint(declared.table(name))
+    }
+    return replace(state, tables=held)

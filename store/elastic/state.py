@@ -24,11 +24,15 @@ class Superseded(EngineError):  # noqa: N818 - names the condition
 
 @dataclass(frozen=True, slots=True)
 class TableIndex:
-    """The index that holds a table, how many rows it has there, and how many were refused."""
+    """The index that holds a table, how many rows it has there, and how many were refused.
+
+    ``mapping`` is the fingerprint of what its documents are like.
+    """
 
     index: str
     rows: int = 0
     refused: int = 0
+    mapping: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,10 +13,11 @@ import pyarrow.dataset as ds
 from schemas import Table
 from schemas.arrow import lake_schema
 from store.lake.errors import FeedIncomplete, LakeError, VersionGone, told_as_lake_errors
-from store.lake.feed import Change, Step, net_change
+from store.lake.feed import Change, Step, change_size, net_change
 from store.lake.holdings import DECLARATIONS, Holdings
 from store.lake.lease import hold_lease, is_shared, share
 from store.lake.ledger import Pin
+from store.lake.pins import PINS, pin
 from store.lake.repair import repair
 from store.lake.writer import Writer
 
@@ -116,8 +117,26 @@ class Lake(Holdings):
         for version in range(after + 1, min(newest, newest if upto is None else upto) + 1):
             yield self.difference(version - 1, version)
 
-    def difference(self, after: int, upto: int) -> Step:
+    def change_sizes(self, after: int, upto: int) -> dict[str, int]:
+        """Return about how many rows of each table ``difference`` reads; none of them is read for that.
+
+        Raises
+        ------
+        FeedIncomplete
+            As for ``changes``.
+        """
+        old, new = self.entry(after), self.entry(upto)
+        with told_as_lake_errors(f"sizing the changes {after} to {upto}"):
+            return {
+                name: change_size(self.table_at(pin.path).log, _base(old.tables.get(name), pin), pin.version)
+                for name, pin in new.tables.items()
+                if old.tables.get(name) != pin
+            }
+
+    def difference(self, after: int, upto: int, *, without: Collection[str] = ()) -> Step:
         """Return all changes from one version to a later one as a single step.
+
+        Those of the tables named in ``without`` are left out.
 
         Raises
         ------
@@ -140,7 +159,7 @@ class Lake(Holdings):
         changes: list[Change] = []
         with told_as_lake_errors(f"reading the changes {after} to {upto}"):
             for name, pin in new.tables.items():
-                if name in known and old.tables.get(name) != pin:
+                if name in known and name not in without and old.tables.get(name) != pin:
                     change = self._change(
                         known.table(name), None if name in moved else old.tables.get(name), pin
                     )
@@ -184,6 +203,12 @@ class Lake(Holdings):
                         repair(self)
 
     @contextmanager
+    def pinned(self, version: int) -> Iterator[None]:
+        """Keep what is needed to read a version, for as long as the context lasts."""
+        with pin(self.root / PINS, version):
+            yield
+
+    @contextmanager
     def loading(self) -> Iterator[None]:
         """Say, for as long as the context lasts, that many batches follow each other.
 
@@ -196,3 +221,8 @@ class Lake(Holdings):
     def is_loading(self) -> bool:
         """Whether a process is within ``loading``."""
         return is_shared(self.root / LOADING)
+
+
+def _base(old: Pin | None, new: Pin) -> int:
+    """Return the version that changes start from, -1 for a table that is new or was written anew."""
+    return old.version if old is not None and old.path == new.path else -1

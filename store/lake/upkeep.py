@@ -16,6 +16,7 @@ from store.lake.errors import told_as_lake_errors
 from store.lake.lake import Lake
 from store.lake.ledger import FOLDER, now
 from store.lake.log import CHECKPOINT, Log
+from store.lake.pins import PINS, kept_by_readers
 from store.lake.tables import REMOVED_KEYS
 
 TARGET_BYTES = 128 * 2**20
@@ -31,14 +32,14 @@ class Span:
 
 
 def floor_for(lake: Lake, keep: timedelta, pinned: Iterable[int] = ()) -> int:
-    """Return the floor that keeps every version of the last ``keep`` and all ``pinned`` ones."""
+    """Return the floor that keeps all versions of the last ``keep``, all ``pinned`` ones and what is read."""
     oldest = now() - keep
     in_force = 0
     for entry in lake.ledger.history():
         if entry.time > oldest:
             break
         in_force = entry.version
-    return min([in_force, *pinned])
+    return min([in_force, *pinned, *kept_by_readers(lake.root / PINS)])
 
 
 def compact(lake: Lake, *, target_size: int = TARGET_BYTES, timeout: float = 60.0) -> int:

@@ -103,7 +103,7 @@ Written = tuple[Tally, list[Refused]]
 
 
 @pytest.fixture
-def write(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Written]:
+def write() -> Callable[..., Written]:
     """Write documents to a server; time passes by pauses alone."""
 
     def run(server: Server, names: Iterable[str], *, chunk: int = 10**6, **options: Any) -> Written:
@@ -113,15 +113,13 @@ def write(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Written]:
             now[0] += seconds or 0.0
             return False
 
-        with monkeypatch.context() as patch:
-            patch.setattr("store.elastic.bulk.pause", passes)
-            refused: list[Refused] = []
-            pace = Pace(threads=1, chunk_bytes=chunk, patience=60.0)
-            writer = BulkWriter(server.client(), pace, clock=lambda: now[0], **options)
-            try:
-                return writer.write("index", operations(names), refused.extend), refused
-            finally:
-                writer.close()
+        refused: list[Refused] = []
+        pace = Pace(threads=1, chunk_bytes=chunk, patience=60.0)
+        writer = BulkWriter(server.client(), pace, clock=lambda: now[0], pause=passes, **options)
+        try:
+            return writer.write("index", operations(names), refused.extend), refused
+        finally:
+            writer.close()
 
     return run
 
