@@ -43,7 +43,7 @@ def settings_for(data: Path, cluster: Cluster | None, **further: str) -> dict[st
 
 
 class Archive:
-    """Starts ``onedfs serve`` on a free port and stops it at the end.
+    """Runs ``onedfs serve`` on a free port between ``start`` and ``close``.
 
     What the caller's environment says of other archives is left out.
     """
@@ -62,27 +62,26 @@ class Archive:
             {name.removeprefix(PREFIX).lower(): value for name, value in own.items()}
         )
         self._onedfs = str(Path(sys.executable).with_name("onedfs"))
+        self._workers = workers
+        self._server: subprocess.Popen[bytes] | None = None
         self.base = f"http://127.0.0.1:{_free_port()}"
-        self._server = self._serve(workers)
 
-    def _serve(self, workers: int) -> subprocess.Popen[bytes]:
-        port = self.base.rpartition(":")[2]
-        with (self.data / "server.log").open("ab") as log:
-            return subprocess.Popen(  # noqa: S603 - our own command
-                [self._onedfs, "serve", "--port", port, "--workers", str(workers)],
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-            )
-
-    def wait(self, seconds: float = _PATIENCE) -> None:
-        """Wait until it is ready.
+    def start(self, seconds: float = _PATIENCE) -> None:
+        """Start the server and wait until it is ready.
 
         Raises
         ------
         RuntimeError
             When it ends instead, or does not become ready in time.
         """
+        port = self.base.rpartition(":")[2]
+        with (self.data / "server.log").open("ab") as log:
+            self._server = subprocess.Popen(  # noqa: S603 - our own command
+                [self._onedfs, "serve", "--port", port, "--workers", str(self._workers)],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
         end = time.monotonic() + seconds
         while time.monotonic() < end and self._server.poll() is None:
             try:
@@ -91,8 +90,8 @@ class Archive:
             except httpx.TransportError:
                 pass
             time.sleep(0.1)
-        log = (self.data / "server.log").read_text(errors="replace")
-        raise RuntimeError(f"the {self.engine} server did not become ready: {log[-1000:]}")
+        told = (self.data / "server.log").read_text(errors="replace")
+        raise RuntimeError(f"the {self.engine} server did not become ready: {told[-1000:]}")
 
     def run(self, *words: str) -> str:
         """Run an ``onedfs`` command on the same data; its output."""
@@ -113,17 +112,17 @@ class Archive:
         """
         with ingestion.opened(self._settings) as opened:
             for path in paths:
-                version = opened.load(path, TABLE, workers=1).version
+                version = opened.load(path, TABLE, workers=0).version
                 if not wait_visible(self._settings.run_root, version, 120.0).reached:
                     raise TimeoutError(f"the {self.engine} server does not show {path.name}")
 
     def memory(self) -> int:
         """Return the bytes of memory that its processes have to themselves."""
-        return sum(_own_memory(pid) for pid in _family(self._server.pid))
+        return 0 if self._server is None else sum(map(_own_memory, _family(self._server.pid)))
 
     def close(self) -> None:
         """Stop the server."""
-        if self._server.poll() is None:
+        if self._server is not None and self._server.poll() is None:
             self._server.send_signal(signal.SIGTERM)
             try:
                 self._server.wait(60)
@@ -139,7 +138,8 @@ def copied(data: Path, to: Path, *, index: bool) -> Path:
         if (data / name).exists():
             shutil.copytree(data / name, to / name)
     for name in ("authority", "secret"):
-        shutil.copy2(data / name, to / name)
+        if (data / name).exists():
+            shutil.copy2(data / name, to / name)
     return to
 
 

@@ -6,14 +6,20 @@ beforehand, nothing is refined, and no version is kept apart: these are the limi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 from elasticsearch import Elasticsearch
 
 from bench.client import MOST_ROWS
+from bench.expected import Position
 from sky.coverage import search_ranges
 from sky.forms import Circle
+from sky.healpix import cells
 from store.elastic import Cluster
 
 Body = dict[str, Any]
@@ -27,21 +33,29 @@ def plain_client(cluster: Cluster) -> Elasticsearch:
     return Elasticsearch(list(cluster.hosts), request_timeout=120, **more)
 
 
-def near(position: tuple[float, float], radius: float) -> Body:
-    """Return the filter of rows whose position may be in a circle."""
-    ranges = search_ranges(Circle(*position, radius)).tolist()
-    return {"bool": {"should": [{"range": {"@cell": {"gte": lo, "lt": hi}}} for lo, hi in ranges]}}
+class BareEngine(Protocol):
+    """An engine that is asked directly; conditions are of its own kind."""
 
+    def near(self, position: Position, radius: float) -> Any:
+        """Return the condition of rows whose position may be in a circle."""
 
-def touching(position: tuple[float, float], radius: float) -> Body:
-    """Return the filter of rows whose footprint may touch a circle."""
-    ranges = search_ranges(Circle(*position, radius)).tolist()
-    found = [
-        {"range": {name: {"gte": lo, "lt": hi, "relation": "intersects"}}}
-        for lo, hi in ranges
-        for name in ("@inner", "@border")
-    ]
-    return {"bool": {"should": found}}
+    def touching(self, position: Position, radius: float) -> Any | None:
+        """Return the condition of rows whose footprint may touch a circle; None where it has none."""
+
+    def equals(self, column: str, value: str) -> Any:
+        """Return the condition of rows with a value in a column."""
+
+    def rows(self, condition: Any, columns: Sequence[str]) -> object:
+        """Return columns of the rows that meet a condition."""
+
+    def newest(self, condition: Any, columns: Sequence[str], most: int) -> object:
+        """Return the rows that meet a condition and begin last."""
+
+    def count(self) -> object:
+        """Count all rows."""
+
+    def facets(self, names: Sequence[str], condition: Any, columns: Sequence[str], most: int) -> object:
+        """Count the values of columns in the rows that meet a condition, if any, and return the first."""
 
 
 class BareElastic:
@@ -51,29 +65,47 @@ class BareElastic:
         self._client = plain_client(cluster)
         self._index = index
 
-    def rows(
-        self, condition: Body, columns: Sequence[str], *, most: int = MOST_ROWS, sort: Any = None
-    ) -> list[Body]:
-        """Return columns of the rows that a filter finds."""
+    def near(self, position: Position, radius: float) -> Body:
+        """Filter by ranges of the position's cell."""
+        bounds = ({"gte": lo, "lt": hi} for lo, hi in _ranges(position, radius))
+        return {"bool": {"should": [{"range": {"@cell": each}} for each in bounds]}}
+
+    def touching(self, position: Position, radius: float) -> Body:
+        """Filter by ranges of the footprint's cells."""
+        bounds = [{"gte": lo, "lt": hi, "relation": "intersects"} for lo, hi in _ranges(position, radius)]
+        found = [{"range": {name: each}} for each in bounds for name in ("@inner", "@border")]
+        return {"bool": {"should": found}}
+
+    def equals(self, column: str, value: str) -> Body:
+        """Filter by a keyword."""
+        return {"term": {column: value}}
+
+    def rows(self, condition: Body, columns: Sequence[str]) -> list[Body]:
+        """Return the sources of all rows."""
+        return self._hits(condition, columns, MOST_ROWS)
+
+    def newest(self, condition: Body, columns: Sequence[str], most: int) -> list[Body]:
+        """Return the sources of the last rows."""
+        return self._hits(condition, columns, most, sort=[{"t_min": "desc"}])
+
+    def _hits(self, condition: Body, columns: Sequence[str], most: int, **more: Any) -> list[Body]:
         answer = self._client.search(
             index=self._index,
             query={"bool": {"filter": [condition]}},
             source_includes=list(columns),
             size=most,
-            sort=sort,
             track_total_hits=False,
+            **more,
         )
         found: list[Body] = answer["hits"]["hits"]
         return found
 
     def count(self) -> int:
-        """Count all rows."""
+        """Ask for the count."""
         return int(self._client.count(index=self._index)["count"])
 
-    def facets(
-        self, names: Sequence[str], condition: Body | None = None, columns: Sequence[str] = (), most: int = 0
-    ) -> Mapping[str, Any]:
-        """Count the values of columns in the rows that a filter finds, and return the first of these."""
+    def facets(self, names: Sequence[str], condition: Body | None, columns: Sequence[str], most: int) -> Body:
+        """Ask for terms, the total, and the first rows."""
         answer = self._client.search(
             index=self._index,
             query={"match_all": {}} if condition is None else {"bool": {"filter": [condition]}},
@@ -96,3 +128,71 @@ class BareElastic:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+class BareDuck:
+    """Asks one DuckDB table that is sorted by cell, through its Python client; it has no footprints."""
+
+    def __init__(self, rows: Path, file: Path) -> None:
+        self._database = duckdb.connect(str(file))
+        self._database.execute("SET preserve_insertion_order = true")
+        parts = pq.ParquetFile(rows)
+        for number, batch in enumerate(parts.iter_batches(1_000_000)):
+            part = pa.Table.from_batches([batch])
+            found = cells(part["s_ra"].to_numpy(), part["s_dec"].to_numpy())
+            part = part.append_column("cell", pa.array(found, pa.int64()))
+            self._database.register("part", part)
+            into = "INSERT INTO obscore" if number else "CREATE TABLE obscore AS"
+            self._database.execute(f"{into} SELECT * FROM part ORDER BY cell")
+            self._database.unregister("part")
+
+    def near(self, position: Position, radius: float) -> str:
+        """Filter by ranges of the position's cell."""
+        ranges = _ranges(position, radius)
+        either = " OR ".join(f"cell >= {lo} AND cell < {hi}" for lo, hi in ranges)
+        # What all ranges lie in is told too: by that whole groups of rows are left out.
+        return f"cell >= {ranges[0][0]} AND cell < {ranges[-1][1]} AND ({either})"
+
+    def touching(self, position: Position, radius: float) -> None:
+        """Tell that there is no such condition."""
+
+    def equals(self, column: str, value: str) -> str:
+        """Filter by a text."""
+        return f"{column} = '{value}'"
+
+    def rows(self, condition: str, columns: Sequence[str]) -> pa.Table:
+        """Return all rows."""
+        return self._ask(f"SELECT {', '.join(columns)} FROM obscore WHERE {condition}")
+
+    def newest(self, condition: str, columns: Sequence[str], most: int) -> pa.Table:
+        """Return the last rows."""
+        listed = ", ".join(columns)
+        return self._ask(
+            f"SELECT {listed} FROM obscore WHERE {condition} ORDER BY t_min DESC NULLS LAST LIMIT {most}"
+        )
+
+    def count(self) -> pa.Table:
+        """Ask for the count."""
+        return self._ask("SELECT COUNT(*) FROM obscore")
+
+    def facets(
+        self, names: Sequence[str], condition: str | None, columns: Sequence[str], most: int
+    ) -> tuple[pa.Table, ...]:
+        """Group by each column, and return the first rows."""
+        where = "" if condition is None else f" WHERE {condition}"
+        found = [self._ask(f"SELECT {name}, COUNT(*) FROM obscore{where} GROUP BY ALL") for name in names]
+        if most:
+            found.append(self._ask(f"SELECT {', '.join(columns)} FROM obscore{where} LIMIT {most}"))
+        return tuple(found)
+
+    def _ask(self, query: str) -> pa.Table:
+        return self._database.execute(query).to_arrow_table()
+
+    def close(self) -> None:
+        """Close the table."""
+        self._database.close()
+
+
+def _ranges(position: Position, radius: float) -> list[list[int]]:
+    found: list[list[int]] = search_ranges(Circle(*position, radius)).tolist()
+    return found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from bench.bare import BareElastic, near, touching
+from bench.bare import BareEngine
 from bench.client import (
     BINARY2,
     COLUMNS,
@@ -50,7 +50,7 @@ class Parties:
 
     servers: Mapping[str, Client]
     peers: Mapping[str, Client] = field(default_factory=dict)
-    engines: Mapping[str, BareElastic] = field(default_factory=dict)
+    engines: Mapping[str, BareEngine] = field(default_factory=dict)
 
     @property
     def everybody(self) -> dict[str, Client]:
@@ -78,8 +78,8 @@ class Questions:
         """Return the questions that many rows answer."""
         text = f"SELECT TOP 100000 {COLUMNS} FROM {{table}}"
         return [
-            self._tap("TAP 100,000 rows as BINARY2", [text], form=BINARY2),
-            self._tap("TAP 100,000 rows as CSV", [text]),
+            self._tap("TAP 100,000 rows as BINARY2", [text], BINARY2),
+            self._tap("TAP 100,000 rows as CSV", [text], "text/csv"),
         ]
 
     def nothing(self) -> Line:
@@ -101,9 +101,9 @@ class Questions:
         }
         if self._parties.engines:
             columns = next(iter(self._parties.servers.values())).scs_columns()
-            filters = [near(*circle) for circle in circles]
             for party, engine in self._parties.engines.items():
-                asks[party] = _each(filters, engine, lambda e, body: e.rows(body, columns))
+                wanted = [engine.near(*circle) for circle in circles]
+                asks[party] = _each(wanted, engine, lambda e, condition: e.rows(condition, columns))
         return Line(name, asks)
 
     def tap_cone(self, radius: float) -> Line:
@@ -113,17 +113,18 @@ class Questions:
 
     def tap_circles(self, name: str, circles: Sequence[tuple[Position, float]]) -> Line:
         """Search circles by TAP."""
-        filters = [near(*circle) for circle in circles] if self._parties.engines else []
         texts = [_selected(CONE, *circle) for circle in circles]
-        return self._tap(name, texts, lambda e, k: e.rows(filters[k], NAMES), VOTABLE)
+        return self._tap(name, texts, VOTABLE, lambda e: _found(e, [e.near(*circle) for circle in circles]))
 
     def tap_intersects(self, radius: float) -> Line:
         """Search footprints by TAP."""
         places = self._sample.positions(f"tap_intersects_{radius}deg", self._count)
-        filters = [touching(place, radius) for place in places] if self._parties.engines else []
         texts = [_selected(INTERSECTS, place, radius) for place in places]
         return self._tap(
-            f"TAP intersects {radius} deg", texts, lambda e, k: e.rows(filters[k], NAMES), VOTABLE
+            f"TAP intersects {radius} deg",
+            texts,
+            VOTABLE,
+            lambda e: _found(e, [e.touching(place, radius) for place in places]),
         )
 
     def by_identifier(self) -> Line:
@@ -133,8 +134,8 @@ class Questions:
         return self._tap(
             "TAP by obs_publisher_did",
             texts,
-            lambda e, k: e.rows({"term": {"obs_publisher_did": wanted[k]}}, NAMES),
             VOTABLE,
+            lambda e: _found(e, [e.equals("obs_publisher_did", did) for did in wanted]),
         )
 
     def newest(self) -> Line:
@@ -145,19 +146,21 @@ class Questions:
             for name in wanted
         ]
 
-        def bare(engine: BareElastic, number: int) -> object:
-            condition = {"term": {"instrument_name": wanted[number]}}
-            return engine.rows(condition, NAMES, most=100, sort=[{"t_min": "desc"}])
+        def bare(engine: BareEngine) -> Ask:
+            conditions = [engine.equals("instrument_name", name) for name in wanted]
+            return _each(conditions, engine, lambda e, condition: e.newest(condition, NAMES, 100))
 
-        return self._tap("TAP TOP 100 ORDER BY t_min DESC", texts, bare, VOTABLE)
+        return self._tap("TAP TOP 100 ORDER BY t_min DESC", texts, VOTABLE, bare)
 
     def counted(self) -> Line:
         """Count all rows."""
-        return self._tap(COUNT, [_COUNTED], lambda e, _: e.count())
+        return self._tap(COUNT, [_COUNTED], "text/csv", lambda e: lambda _: e.count())
 
     def grouped(self) -> Line:
         """Count the rows of each instrument."""
-        return self._tap(GROUP_BY, [_GROUPED], lambda e, _: e.facets(["instrument_name"]))
+        return self._tap(
+            GROUP_BY, [_GROUPED], "text/csv", lambda e: lambda _: e.facets(["instrument_name"], None, (), 0)
+        )
 
     def facet(self) -> Line:
         """Count the instruments of a cone."""
@@ -179,26 +182,27 @@ class Questions:
             party: _each(regions, client, lambda c, region: c.search(region=region, **asked))
             for party, client in self._parties.servers.items()
         }
-        filters = [near(place, 1) for place in places] if self._parties.engines else []
         for party, engine in self._parties.engines.items():
-            asks[party] = _each(filters, engine, lambda e, body: e.facets(facets, body, NAMES, limit))
+            wanted = [engine.near(place, 1) for place in places]
+            asks[party] = _each(wanted, engine, lambda e, found: e.facets(facets, found, NAMES, limit))
         return Line(name, asks)
 
     def _tap(
         self,
         name: str,
         texts: Sequence[str],
-        bare: Callable[[BareElastic, int], object] | None = None,
-        form: str = "text/csv",
+        form: str,
+        bare: Callable[[BareEngine], Ask | None] | None = None,
     ) -> Line:
         most = MOST_ROWS if form == VOTABLE else 1_000_000
         asks = {
             party: _each(texts, client, lambda c, text: c.adql(text, form, most))
             for party, client in self._parties.everybody.items()
         }
-        if bare is not None:
-            for party, engine in self._parties.engines.items():
-                asks[party] = _each(range(len(texts)), engine, bare)
+        for party, engine in self._parties.engines.items():
+            ask = None if bare is None else bare(engine)
+            if ask is not None:
+                asks[party] = ask
         return Line(name, asks)
 
     def crowds(self) -> dict[str, dict[str, Target]]:
@@ -239,6 +243,13 @@ def _selected(form: str, place: Position, radius: float) -> str:
 
 def _each(items: Sequence[T], party: P, ask: Callable[[P, T], object]) -> Ask:
     return lambda number: ask(party, items[number % len(items)])
+
+
+def _found(engine: BareEngine, conditions: Sequence[Any]) -> Ask | None:
+    """Ask for the rows that meet conditions, if the engine has such."""
+    if conditions[0] is None:
+        return None
+    return _each(conditions, engine, lambda e, condition: e.rows(condition, NAMES))
 
 
 def _nothing(client: Client, _: None) -> object:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import httpx
 import orjson
+import pyarrow as pa
 from elastic_transport import ApiError, TransportError
 
 Ask = Callable[[int], object]
@@ -126,7 +127,7 @@ def alternate(lines: Iterable[Line], rounds: int, seconds: float) -> list[Measur
 
 def rows_of(answer: object) -> int | None:
     """Count the rows of an answer whose form shows them: a VOTable in tags, CSV, JSON, a list."""
-    if isinstance(answer, list):
+    if isinstance(answer, list | pa.Table):
         return len(answer)
     if not isinstance(answer, bytes):
         return None

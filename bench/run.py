@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from bench import cluster, rows
 from bench.archive import ENGINES, Archive, copied
-from bench.bare import BareElastic
+from bench.bare import BareDuck, BareElastic, BareEngine
 from bench.bulk import compare_bulk
 from bench.client import TABLE, Client
 from bench.crowd import crowd
@@ -29,7 +29,7 @@ from schemas import load_schemas
 from store.elastic import Cluster, Names
 
 EMBEDDED, ELASTICSEARCH = ENGINES
-BARE = "bare elasticsearch"
+BARE, BARE_DUCK = "bare elasticsearch", "bare DuckDB"
 BEFORE = "embedded, before"
 PEER = "peer"
 SMALL_ROWS = 50
@@ -87,7 +87,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--engine", choices=(*ENGINES, "both"), help="both when Elasticsearch can be had")
     parser.add_argument("--requests", type=int, default=100, help="rounds of the quick questions")
-    parser.add_argument("--seconds", type=float, default=90, help="no round of questions begins later")
+    parser.add_argument("--seconds", type=float, default=60, help="no round of questions begins later")
     parser.add_argument("--small-loads", type=int, default=100, help=f"loads of {SMALL_ROWS} rows")
     parser.add_argument("--slices", type=int, default=2, help="turns of 3 s that each crowd gets; 0: none")
     parser.add_argument("--heap", help="heap of the Elasticsearch node, such as 2g")
@@ -121,7 +121,7 @@ def _open(bench: Bench, stack: ExitStack, path: Path) -> None:
             bench.report.note("cluster", what, f"Elasticsearch: {what}")
         archive = Archive(bench.folder / engine, bench.cluster if engine == ELASTICSEARCH else None)
         stack.callback(archive.close)
-        archive.wait()
+        archive.start()
         bench.archives[engine] = archive
         bench.clients[engine] = Client(archive.base)
         load(archive, bench.clients[engine], path, bench.report)
@@ -182,13 +182,19 @@ def _measure(bench: Bench, stack: ExitStack) -> None:
 
 
 def _parties(bench: Bench, stack: ExitStack) -> Parties:
-    peers, engines = {}, {}
+    peers: dict[str, Client] = {}
+    engines: dict[str, BareEngine] = {}
     if bench.words.peer:
         peers[PEER] = Client(tap=bench.words.peer, scs=bench.words.peer_scs)
     if bench.cluster is not None:
-        engines[BARE] = bare_engine(bench.cluster)
-        stack.callback(engines[BARE].close)
-        bench.report.note("index bytes", engines[BARE].size(), f"index: {engines[BARE].size() / 1e6:.0f} MB")
+        elastic = bare_engine(bench.cluster)
+        stack.callback(elastic.close)
+        engines[BARE] = elastic
+        bench.report.note("index bytes", elastic.size(), f"index: {elastic.size() / 1e6:.0f} MB")
+    if EMBEDDED in bench.archives:
+        duck = BareDuck(bench.folder / "rows.parquet", bench.folder / "bare.duckdb")
+        stack.callback(duck.close)
+        engines[BARE_DUCK] = duck
     return Parties(bench.clients, peers, engines)
 
 
@@ -233,7 +239,7 @@ def _small_loads(bench: Bench, stack: ExitStack) -> None:
     if EMBEDDED in bench.archives:
         before = Archive(copied(bench.archives[EMBEDDED].data, bench.folder / "before", index=True))
         stack.callback(before.close)
-        before.wait()
+        before.start()
         clients[BEFORE] = Client(before.base)
     first, added = words.rows, SMALL_ROWS * words.small_loads
     table = pa.concat_tables(rows.chunks(first + added)).slice(first)
@@ -253,7 +259,7 @@ def _small_loads(bench: Bench, stack: ExitStack) -> None:
         _compare(bench, engine, " after small loads")
     questions = Questions(bench.sample, Parties(clients | bench.clients), words.requests)
     lines = [questions.nothing(), questions.scs(0.1), questions.counted(), questions.tap_cone(0.1)]
-    report.time(AFTER, alternate(lines, words.requests, words.seconds / 3))
+    report.time(AFTER, alternate(lines, words.requests, words.seconds / 2))
     for line in (SCS, COUNT):
         for engine in bench.archives:
             report.promise(f"{line}, {engine}, after beside before", _grown(report, line, engine), 1.5, "x")
