@@ -8,27 +8,29 @@ import socket
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Engine
 
 from archive.access import AccessPolicy
 from archive.api.cursor import Cursors
-from archive.logs import get_logger
+from archive.followers import Unindexed, beat, running
 from archive.process import Process
 from archive.settings import Settings
-from archive.stores import authority, open_lake, open_tables, require_writable, written_once
-from store.database import FollowerStore
+from archive.stores import (
+    authority,
+    open_lake,
+    open_tables,
+    open_tables_to_read,
+    require_writable,
+    written_once,
+)
+from store.database import QuarantineStore
 from store.duckdb import DuckIndex, Follower, generations
 from store.lake import Lake
-from store.port import EngineAway, Index, Maintainer, Site
+from store.port import Index, Maintainer, Site
 from store.sql.instance import Limits
 
 if TYPE_CHECKING:
     from store.elastic import Cluster
-
-FOLLOWER = "index"
-"""Name under which the follower says how far it is."""
-
-_BEAT_SECONDS = 2.0
 
 
 def _secret(settings: Settings) -> bytes:
@@ -46,7 +48,7 @@ def open_index(settings: Settings, lake: Lake, *, poll: bool = True) -> Index:
     limits = Limits(
         threads=settings.threads or usual.threads,
         memory=f"{settings.memory_megabytes}MB" if settings.memory_megabytes else usual.memory,
-        spill_folder=settings.run_root / f"spill-{os.getpid()}",
+        spill_folder=settings.run_root / f"spill-{socket.gethostname()}-{os.getpid()}",
     )
     pause = settings.poll_seconds if poll else None
     if settings.elasticsearch_hosts:
@@ -56,12 +58,13 @@ def open_index(settings: Settings, lake: Lake, *, poll: bool = True) -> Index:
     return DuckIndex(lake, settings.index_root, site(settings), limits=limits, poll=pause)
 
 
-def open_maintainer(settings: Settings, lake: Lake) -> Maintainer:
-    """Return what brings the index up to date."""
+def open_maintainer(settings: Settings, lake: Lake, database: Engine) -> Maintainer:
+    """Return what brings the index up to date; rows that it does not take go into the quarantine."""
     if settings.elasticsearch_hosts:
         from store.elastic import ElasticFollower  # noqa: PLC0415
 
-        return ElasticFollower(lake, _cluster(settings))
+        unindexed = Unindexed(QuarantineStore(database))
+        return ElasticFollower(lake, _cluster(settings), refused=unindexed.refused, settled=unindexed.settled)
     return Follower(lake, settings.index_root)
 
 
@@ -86,30 +89,21 @@ def open_process(settings: Settings) -> Process:
 
 
 def follow(settings: Settings, stop: Event) -> None:
-    """Write generations of the index as they become due, and say so, until told to stop."""
+    """Bring the index up to date as it becomes due, and say so, until told to stop."""
     # Folding may take minutes; whoever answers requests beside it goes first.
     os.nice(5)
-    beats = Thread(target=_beat, args=(settings, stop), name="heartbeat", daemon=True)
+    database = open_tables(settings)
+    maintainer = open_maintainer(settings, open_lake(settings), database)
+    beats = Thread(
+        target=beat,
+        args=(database, maintainer, lambda: built_version(settings), stop),
+        name="heartbeat",
+        daemon=True,
+    )
     beats.start()
-    open_maintainer(settings, open_lake(settings)).run_forever(stop, poll=settings.poll_seconds)
+    maintainer.run_forever(stop, poll=settings.poll_seconds)
     beats.join()
-
-
-def _beat(settings: Settings, stop: Event) -> None:
-    engine = open_tables(settings)
-    store, holder = FollowerStore(engine), f"{socket.gethostname()}:{os.getpid()}"
-    while True:
-        try:
-            version = built_version(settings)
-            store.beat(FOLLOWER, holder, -1 if version is None else version)
-        except EngineAway as error:
-            get_logger().warning("the follower's heartbeat is left out", reason=str(error))
-        except SQLAlchemyError:
-            get_logger().exception("the follower's heartbeat could not be written")
-        if stop.wait(_BEAT_SECONDS):
-            break
-    store.forget(FOLLOWER, holder)
-    engine.dispose()
+    database.dispose()
 
 
 def rebuild_index(settings: Settings) -> int:
@@ -123,11 +117,13 @@ def rebuild_index(settings: Settings) -> int:
         When the running follower does not answer in time.
     """
     require_writable(settings)
-    maintainer = open_maintainer(settings, open_lake(settings))
+    database = open_tables(settings)
+    maintainer = open_maintainer(settings, open_lake(settings), database)
     try:
         return maintainer.rebuild()
     finally:
         maintainer.close()
+        database.dispose()
 
 
 def built_version(settings: Settings) -> int | None:
@@ -157,4 +153,15 @@ def build_process(settings: Settings, index: Index, lake: Lake) -> Process:
         policy=AccessPolicy(realm=place.authority),
         cursors=Cursors(_secret(settings), settings.cursor_hours * 3600),
         started_at=lake.version(),
+        waits_for=lambda: _reason(settings),
     )
+
+
+def _reason(settings: Settings) -> str | None:
+    """Return why the follower does not go on, if it says so."""
+    database = open_tables_to_read(settings)
+    try:
+        said = running(database)
+    finally:
+        database.dispose()
+    return None if said is None else said.reason

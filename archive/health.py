@@ -24,8 +24,10 @@ def build_router(process: Process, metrics: Metrics) -> APIRouter:
         reason = process.not_ready() or process.worker_not_ready()
         if reason:
             raise Problem(503, reason, kind="not-ready", headers={"Retry-After": "1"})
-        version = process.index.status().version
-        return Response(orjson.dumps({"status": "ready", "version": version}), media_type="application/json")
+        word = {"status": "ready", "version": process.index.status().version}
+        if behind := process.behind():
+            word["behind"] = behind
+        return Response(orjson.dumps(word), media_type="application/json")
 
     @router.get("/metrics")
     def numbers() -> Response:

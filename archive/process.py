@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from archive.access import AccessPolicy
@@ -26,11 +27,26 @@ class Process:
     cursors: Cursors
     started_at: int
     """The lake's version when the process started."""
+    waits_for: Callable[[], str | None] = lambda: None
+    """Why the follower does not go on, if it says so."""
 
     def not_ready(self) -> str | None:
-        """Say why requests should go elsewhere for now; None when the index has caught up."""
+        """Say why requests had better go elsewhere for now; None when the index has caught up.
+
+        While the engine's servers are away the lake answers, more slowly and without what came since.
+        """
         status = self.index.status()
-        return _lagging(status, self.started_at)
+        reason = _lagging(status, self.started_at)
+        if reason is None and status.away is not None:
+            return f"{status.away}; the lake answers at version {status.version} of {status.lake_version}"
+        return reason
+
+    def behind(self) -> str | None:
+        """Say why the index does not show the lake's newest version, if something keeps it from that."""
+        status = self.index.status()
+        if status.version is None or status.version >= status.lake_version:
+            return None
+        return self.waits_for() or status.reason
 
     def wait_ready(self, seconds: float) -> None:
         """Wait until the index has caught up, or the time is over."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from archive import presence, stores
+from archive import followers, presence, stores
 from archive.settings import Settings
-from store.database import FollowerState, FollowerStore, QuarantineStore
+from store.database import FollowerStore, QuarantineStore
 from store.lake import Lake
-
-_ALIVE = timedelta(seconds=15)
-"""How old the newest word of a follower may be that is taken for running."""
 
 
 def index_status(settings: Settings, lake: Lake | None = None) -> dict[str, Any]:
@@ -21,21 +17,17 @@ def index_status(settings: Settings, lake: Lake | None = None) -> dict[str, Any]
     version = lake.version()
     alive = presence.servers(settings.run_root)
     engine = stores.open_tables_to_read(settings)
-    followers = FollowerStore(engine).all()
+    known, said = FollowerStore(engine).all(), followers.running(engine)
     engine.dispose()
     return {
         "engine": settings.engine,
         "lake_version": version,
-        "follower": _running(followers),
-        "generation": max((f.version for f in followers if f.version >= 0), default=None),
+        "follower": None if said is None else said.holder,
+        "waits_for": None if said is None else said.reason,
+        "generation": max((f.version for f in known if f.version >= 0), default=None),
         "servers": [asdict(server) for server in alive],
         "lag": max((version - (server.version or 0) for server in alive), default=None),
     }
-
-
-def _running(followers: list[FollowerState]) -> str | None:
-    now = datetime.now(UTC)
-    return next((f.holder for f in followers if now - f.heartbeat < _ALIVE), None)
 
 
 def status(settings: Settings) -> dict[str, Any]:

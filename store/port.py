@@ -109,13 +109,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """How far an index is: ``version`` applied, ``lake_version`` there is, and why it is not ready."""
+    """How far an index is: ``version`` applied, ``lake_version`` there is, and why it is not ready.
+
+    ``away`` says why the engine's servers do not answer; None when they do, or there are none.
+    """
 
     engine: str
     version: int | None
     lake_version: int
     reason: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    away: str | None = None
 
     @property
     def ready(self) -> bool:

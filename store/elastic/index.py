@@ -108,12 +108,17 @@ class ElasticIndex:
         """Say how far it is."""
         lake_version = self._lake.version()
         if self._shown is None:
-            return IndexStatus(ENGINE, None, lake_version, self._reason)
+            return IndexStatus(ENGINE, None, lake_version, self._reason, away=self._reach.away)
         state, *_ = self._shown
         details = {name: {"index": held.index, "rows": held.rows} for name, held in state.tables.items()}
         refused = sum(held.refused for held in state.tables.values())
         return IndexStatus(
-            ENGINE, state.version, lake_version, self._reason, {"tables": details, "refused": refused}
+            ENGINE,
+            state.version,
+            lake_version,
+            self._reason,
+            {"tables": details, "refused": refused},
+            self._reach.away,
         )
 
     def differences(self, *, thorough: bool) -> Iterator[Difference]:

@@ -32,6 +32,11 @@ class Reach:
         until, reason = self._rest
         return reason if self._clock() < until else None
 
+    @property
+    def away(self) -> str | None:
+        """Why the state could not be read when it was looked for last."""
+        return self._away
+
     def looked(self, reason: str | None) -> None:
         """Hear why the state could not be read, or None when it was."""
         self._away = reason
