@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -24,6 +25,7 @@ class TimeLimit:
     """The moment by which a query must be answered, so many seconds from now; None: it may take forever."""
 
     def __init__(self, seconds: float | None = None) -> None:
+        self._seconds = seconds
         self._end = None if seconds is None else time.monotonic() + seconds
 
     @property
@@ -40,7 +42,17 @@ class TimeLimit:
             When there is none left.
         """
         if self.left == 0.0:
-            raise QueryTimeout("the query ran longer than allowed")
+            raise self.passed()
+
+    def passed(self) -> QueryTimeout:
+        """Return what is said of a query that was not answered in time."""
+        # Whoever gives an engine what is left of a minute has allowed a minute.
+        seconds = self._seconds or 0.0
+        allowed = f" ({math.ceil(seconds) if seconds > 1 else seconds:g} s)" if seconds else ""
+        return QueryTimeout(
+            f"the query ran longer than allowed{allowed}; narrow it, such as by a region or an identifier, "
+            "or ask for parts of it one after the other"
+        )
 
     def tested(self, test: Callable[[IntArray], BoolArray], rows: IntArray) -> BoolArray:
         """Test rows chunk by chunk, as many at once as take a moment, and look at the clock between."""

@@ -52,7 +52,7 @@ class DuckSnapshot:
         tables, compiled = self._compile(query, limit, allowed)
         allowed.check()
         cursor, release = self._open_cursor()
-        rows = RunningQuery(cursor, release, compiled, tables.registered, allowed.left)
+        rows = RunningQuery(cursor, release, compiled, tables.registered, allowed)
         return Answer(self.version, compiled.columns, rows, notes(query))
 
     def explain(self, query: tree.Query, *, timeout: float | None = None) -> Mapping[str, Any]:

@@ -227,7 +227,7 @@ def run_on_arrow(
     allowed = allowed or TimeLimit()
     compiled, registered = compile_on_arrow(query, source, known=known, limit=limit)
     allowed.check()
-    rows = RunningQuery(instance.cursor(), _nothing, compiled, registered, allowed.left)
+    rows = RunningQuery(instance.cursor(), _nothing, compiled, registered, allowed)
     return Answer(version, compiled.columns, rows, notes(query))
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from store.port import QueryError, QueryRejected, QueryTimeout, QueryTooLarge
+from store.limits import TimeLimit
+from store.port import QueryError, QueryRejected, QueryTooLarge
 from store.sql import udf
 
 
@@ -66,11 +67,11 @@ _PLAIN = {
 }
 
 
-def failure(error: Exception, *, timed_out: bool) -> QueryError:
-    """Turn what the engine raised into words for the user."""
+def failure(error: Exception, passed: TimeLimit | None) -> QueryError:
+    """Turn what the engine raised into words for the user; ``passed`` is the limit of a query out of time."""
     message = str(error).strip()
-    if timed_out and "INTERRUPT" in message.upper():
-        return QueryTimeout("the query ran longer than allowed")
+    if passed is not None and "INTERRUPT" in message.upper():
+        return passed.passed()
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory Error" in message:
         return QueryTooLarge("the query needs more memory than allowed")
     if "max_temp_directory_size" in message or "No space left" in message:

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from schemas.arrow import arrow_schema
+from store.limits import TimeLimit
 from store.sql.compiler import Compiled
 from store.sql.instance import failure
 from store.sql.watchdog import Watchdog
@@ -22,7 +23,7 @@ class RunningQuery:
     """The batches of a query that runs on a cursor, in the types that its columns declare.
 
     ``registered`` are what its SQL reads by these names, besides the instance's own tables. ``release`` is
-    called once, when the cursor has been closed; ``timeout`` counts from now, in seconds.
+    called once, when the cursor has been closed.
 
     Raises
     ------
@@ -36,21 +37,22 @@ class RunningQuery:
         release: Callable[[], None],
         compiled: Compiled,
         registered: Mapping[str, object],
-        timeout: float | None,
+        allowed: TimeLimit,
     ) -> None:
         self._cursor: duckdb.DuckDBPyConnection | None = cursor
         self._release = release
         self._schema = arrow_schema(compiled.columns)
-        self._deadline = _WATCHDOG.watch(cursor, timeout)
+        self._deadline = _WATCHDOG.watch(cursor, allowed.left)
+        self._allowed = allowed
         try:
             for name, rows in registered.items():
                 cursor.register(name, rows)
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             self._reader = open_reader(cursor, compiled.sql)
         except (duckdb.Error, OSError, pa.ArrowException) as error:
-            timed_out = self._deadline.passed
+            passed = self._allowed if self._deadline.passed else None
             self.close()
-            raise failure(error, timed_out=timed_out) from error
+            raise failure(error, passed) from error
         except BaseException:
             self.close()
             raise
@@ -67,9 +69,9 @@ class RunningQuery:
             self.close()
             raise
         except (duckdb.Error, OSError, pa.ArrowException) as error:
-            timed_out = self._deadline.passed
+            passed = self._allowed if self._deadline.passed else None
             self.close()
-            raise failure(error, timed_out=timed_out) from error
+            raise failure(error, passed) from error
         return conformed(batch, self._schema)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 import schemas
 from query import build, tree
 from schemas import Kind
+from store.limits import TimeLimit
 from store.port import QueryError, QueryRejected, QueryTimeout, QueryTooLarge
 from store.sql.compiler import Compiled
 from store.sql.running import RunningQuery
@@ -60,7 +61,7 @@ def test_a_query_cannot_change_the_rows_of_the_delta(world: Any) -> None:
         query = build.select(snapshot.schemas.table("sky.plain"), names=["a"])
         compiled = Compiled(f"DELETE FROM {table}", query.columns)
         with pytest.raises(QueryError):
-            RunningQuery(*index._current.cursor(), compiled, {}, None)
+            RunningQuery(*index._current.cursor(), compiled, {}, TimeLimit())
         assert snapshot.run(query).table().num_rows == 1
 
 
