@@ -38,6 +38,15 @@ _SHAPES = frozenset(
     {"CIRCLE", "POLYGON", "BOX", "POSITION", "RANGE", "POINT", "UNION", "POSITIONINTERVAL", "ALLSKY"}
 )
 
+_EXAMPLES = {
+    "CIRCLE": "10 20 0.5",
+    "POLYGON": "10 20 11 20 11 21",
+    "BOX": "10 20 2 1",
+    "RANGE": "10 12 20 21",
+    "POSITION": "10 20",
+    "POSITIONINTERVAL": "10 20 12 21",
+}
+
 
 def parse_region(text: str) -> Region:
     """Read a region from STC-S, a DALI shape with its keyword, or MOC ASCII.
@@ -174,6 +183,8 @@ class _Reader:
         keyword = self._next("a shape such as CIRCLE or POLYGON").upper()
         if keyword in _REFUSED:
             raise RegionError("unsupported", f"{keyword} is not supported; use a POLYGON, CIRCLE or UNION")
+        if keyword == "REGION" and "(" in self.rest:
+            raise RegionError("syntax", "REGION( ) is of ADQL; give the text in it alone, without quotes")
         if keyword not in _SHAPES:
             raise RegionError(
                 "syntax", f"{keyword!r} is not a shape; expected CIRCLE, POLYGON, POSITION or UNION"
@@ -184,6 +195,10 @@ class _Reader:
             return Circle(0.0, 0.0, 180.0)
         if keyword == "UNION":
             return self._union(frame)
+        if self.rest and self.rest[0] == "(":
+            form = f"{keyword} ICRS {_EXAMPLES.get(keyword, _EXAMPLES['POSITION'])}"
+            message = f"{keyword} is written without parentheses here, as in {form!r}, not as in ADQL"
+            raise RegionError("syntax", message)
         shape = self._shape(keyword, [*self._numbers()])
         return _moved(shape, frame)
 

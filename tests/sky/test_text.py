@@ -120,12 +120,28 @@ def test_reads_what_archives_write(text: str, region: Region | None) -> None:
         ("MOC 1/99", "out-of-range", "99"),
         ("MOC 31/1", "syntax", "order"),
         ("wibble", "syntax", "WIBBLE"),
+        ("CIRCLE('ICRS', 1, 2, 3)", "syntax", "without parentheses here, as in 'CIRCLE ICRS 10 20 0.5'"),
+        ("POLYGON(1, 2, 3, 4, 5, 6)", "syntax", "'POLYGON ICRS 10 20 11 20 11 21'"),
+        ("POINT('', 1, 2)", "syntax", "'POINT ICRS 10 20'"),
+        ("UNION (CIRCLE 1 2 3 BOX(1, 2, 3, 4))", "syntax", "'BOX ICRS 10 20 2 1'"),
+        ("REGION('CIRCLE ICRS 1 2 3')", "syntax", "give the text in it alone"),
     ],
 )
 def test_refuses_with_a_code_and_a_sentence(text: str, code: str, word: str) -> None:
     with pytest.raises(RegionError, match=word) as caught:
         parse_region(text)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "shape", ["CIRCLE", "POLYGON", "BOX", "RANGE", "POSITION", "POINT", "POSITIONINTERVAL"]
+)
+def test_the_form_that_is_wanted_can_be_read(shape: str) -> None:
+    with pytest.raises(RegionError) as caught:
+        parse_region(f"{shape}('ICRS', 1, 2)")
+    form = str(caught.value).split("'")[1]
+    assert form.startswith(shape)
+    parse_region(form)
 
 
 def test_other_frames_become_icrs() -> None:

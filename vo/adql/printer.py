@@ -300,7 +300,9 @@ def _literal(literal: tree.Literal, context: Kind | None) -> str:
     """Return a constant; it says its type unless it has the type that the resolver gives it in its place."""
     value, kind = literal.value, literal.kind
     if value is None:
-        return "NULL" if kind is Kind.TEXT and context is None else f"CAST(NULL AS {_type(kind)})"
+        # Among other values a plain NULL is of their type; ADQL names no type of a geometry or truth value.
+        plain = kind not in _TYPES or (kind is Kind.TEXT and context is None)
+        return "NULL" if plain else f"CAST(NULL AS {_type(kind)})"
     if isinstance(value, str):
         return text_literal(value)
     if kind is Kind.BOOLEAN and context is Kind.BOOLEAN:
