@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -98,11 +99,13 @@ _KINDS: Final = (
 def regular_names(names: Iterable[str]) -> list[str]:
     """Return names that ADQL takes without quotes, each once, as like the given ones as can be.
 
-    A reserved word gets a ``_`` at its end.
+    Letters of Latin and Greek are spelled in ASCII: ``été`` is ``ete``, ``δ`` is ``delta``. A reserved word
+    gets a ``_`` at its end.
     """
     found: list[str] = []
     for name in names:
-        plain = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "column"
+        spelled = "".join(map(_in_ascii, unicodedata.normalize("NFKD", name)))
+        plain = re.sub(r"[^A-Za-z0-9_]+", "_", spelled).strip("_") or "column"
         plain = plain if REGULAR_IDENTIFIER.match(plain) else f"c_{plain}"
         plain = f"{plain}_" if plain.upper() in RESERVED or keyword.iskeyword(plain) else plain
         taken = {other.lower() for other in found} | {ROW_ID}
@@ -112,6 +115,23 @@ def regular_names(names: Iterable[str]) -> list[str]:
             unique, number = f"{plain}_{number}", number + 1
         found.append(unique)
     return found
+
+
+_LETTER: Final = re.compile(
+    r"(?:LATIN|GREEK) (SMALL|CAPITAL) (?:LETTER|LIGATURE) (?:SHARP |DOTLESS |FINAL |LONG )?([A-Z]+)"
+)
+
+
+def _in_ascii(char: str) -> str:
+    """Return a character, or its letters if it is an accent, or a letter of Latin or Greek."""
+    if char.isascii():
+        return char
+    if unicodedata.combining(char):
+        return ""
+    letter = _LETTER.match(unicodedata.name(char, ""))
+    if letter is None:
+        return char
+    return letter[2].capitalize() if letter[1] == "CAPITAL" else letter[2].lower()
 
 
 def describe(columns: Sequence[SourceColumn], schema: pa.Schema) -> list[Described]:

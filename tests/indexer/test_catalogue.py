@@ -152,8 +152,14 @@ def test_reserved_words_become_names_that_need_no_quotes() -> None:
         "level_",
         "Distance_",
         "select_",
-        "column_",
+        "e",
     ]
+
+
+def test_letters_of_latin_and_greek_are_spelled_in_ascii() -> None:
+    names = ["été", "ete", "t", "Łódź", "Ørsted", "straße", "δ_J2000", "Δm", "µJy", "m²", "年", "ÉTÉ"]
+    spelled = ["ete", "ete_2", "t", "Lodz", "Orsted", "strase", "delta_J2000", "Deltam", "muJy", "m2"]
+    assert regular_names(names) == [*spelled, "column_", "ETE_3"]
 
 
 def test_a_file_with_two_columns_of_one_name_is_refused(archive: Any, tmp_path: Path) -> None:
