@@ -51,7 +51,7 @@ class First:
 
     def is_exact(self, hits: list[Mapping[str, Any]]) -> bool:
         """Whether what comes after some sorted hits comes after them in SQL too."""
-        if len(hits) < self.count or not self.columns:
+        if not hits or len(hits) < self.count or not self.columns:
             return True
         *before, _ = self.columns
         last = hits[-1]["sort"]
