@@ -88,7 +88,10 @@ class ElasticEngine:
 
     def __init__(self, lake: Lake, folder: Path) -> None:
         del folder
-        cluster = Cluster((elasticsearch().url,), prefix=f"test{next(_numbers)}", replicas=0)
+        # Tables of some hundred rows are to have several shards, as large ones do.
+        cluster = Cluster(
+            (elasticsearch().url,), prefix=f"test{next(_numbers)}", replicas=0, rows_per_shard=100
+        )
         self._lake = lake
         self._cluster = cluster
         self._follower = ElasticFollower(lake, cluster)
@@ -104,8 +107,13 @@ class ElasticEngine:
         return self._follower.rebuild()
 
     def refresh(self) -> None:
-        self._follower.step()
-        self.index.refresh()
+        shown = -1
+        # A step takes a bounded number of versions.
+        while shown < self._lake.version():
+            self._follower.step()
+            self.index.refresh()
+            before, shown = shown, self.index.status().version or 0
+            assert shown > before, self.index.status()
 
     def close(self) -> None:
         self._follower.close()
