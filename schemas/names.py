@@ -18,6 +18,9 @@ from schemas.model import Column, Kind
 NAME_UCD = "meta.id;src"
 """The UCD of columns that hold names of celestial objects."""
 
+KEYS = "@name="
+"""What the names of indexes of keys begin with, and those of columns never."""
+
 _DASHES = "[\u2010-\u2015\u2212]"
 _STEPS = (
     ("[\\x00-\\x20_]+", " "),
@@ -32,6 +35,11 @@ _STEPS = (
 def holds_names(column: Column) -> bool:
     """Whether the values of a column are names of celestial objects."""
     return column.ucd == NAME_UCD and column.kind is Kind.TEXT and not column.served
+
+
+def key_column(name: str) -> str:
+    """Return what an index calls the keys of the names in a column, given by name in any case."""
+    return KEYS + name.lower()
 
 
 def name_keys(names: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

@@ -20,7 +20,7 @@ from store.duckdb.generation import as_floats
 from store.duckdb.layout import ROW, StoredTable, stored_table
 from store.duckdb.rows import stored_rows
 from store.duckdb.state import RowIndex, State, TableState, with_columns
-from store.duckdb.texts import TextIndex, hashes
+from store.duckdb.texts import TextIndex, index_hashes
 from store.lake import Change, Step
 from store.spherical import CoverIndex, PositionIndex, ShapeStore
 from store.spherical.shapes import joined
@@ -180,8 +180,8 @@ def _grown(table: TableState, rows: pa.Table, first: int) -> RowIndex:
         cover = more if cover is None else cover.with_more(more)
         parsed = ShapeStore.of(Footprints.from_text(rows[table.stored.region]))
         shapes = parsed if shapes is None else joined([shapes, parsed])
-    for name in table.stored.texts:
-        added = TextIndex.build(hashes(rows[table.stored.by_name[name].name]), first)
+    for name, column in table.stored.text_indexes.items():
+        added = TextIndex.build(index_hashes(name, rows[column.name]), first)
         texts[name] = texts[name].with_more(added) if name in texts else added
     return RowIndex(positions, cover, shapes, table.base_rows, texts)
 

@@ -20,7 +20,7 @@ from schemas.arrow import BORDER, HEALPIX, INNER
 from sky.footprints import Footprints
 from store.duckdb.layout import DATABASE, IN_USE, ROW, Manifest, StoredTable, stored_table
 from store.duckdb.rows import stored_rows
-from store.duckdb.texts import HashArray, TextIndex, hashes
+from store.duckdb.texts import HashArray, TextIndex, file_name, index_hashes
 from store.spherical import CoverIndex, PositionIndex, ShapeStore
 from store.spherical.shapes import joined
 
@@ -156,9 +156,8 @@ class _IndexedColumns:
                 self.shapes.append(ShapeStore.of(Footprints.from_text(batch.column(self.table.region))))
                 self.inner.append(batch.column(INNER))
                 self.border.append(batch.column(BORDER))
-            for name in self.stored.texts:
-                column = batch.column(self.stored.by_name[name].name)
-                self.texts.setdefault(name, []).append(hashes(column))
+            for name, column in self.stored.text_indexes.items():
+                self.texts.setdefault(name, []).append(index_hashes(name, batch.column(column.name)))
             self.count += batch.num_rows
             for name, values in extra.items():
                 batch = batch.append_column(name, values)  # noqa: PLW2901 - each step makes a new batch
@@ -186,9 +185,9 @@ class _IndexedColumns:
             shapes.reordered(sequence).save(stem)
             del shapes
             self._cover(sequence).save(stem)
-        for name in self.stored.texts:
+        for name, column in self.stored.text_indexes.items():
             found = np.concatenate(self.texts.pop(name, []) or [np.empty(0, np.uint64)])
-            TextIndex.build(found[sequence]).save(stem, self.stored.by_name[name].stored_as)
+            TextIndex.build(found[sequence]).save(stem, file_name(name, column.stored_as))
 
     def _cover(self, sequence: IntArray) -> CoverIndex:
         lists = pa.list_(pa.int64())

@@ -23,8 +23,9 @@ from typing import Any
 
 import schemas
 from schemas import Kind
+from schemas.names import holds_names, key_column
 
-FORMAT = 5
+FORMAT = 6
 """Version of the layout; a generation of another one is rebuilt."""
 
 MANIFEST = "manifest.json"
@@ -62,6 +63,8 @@ class StoredTable:
     columns: tuple[StoredColumn, ...]
     texts: tuple[str, ...] = ()
     """Columns, by lower-case name, whose texts are indexed."""
+    names: tuple[str, ...] = ()
+    """Columns, by lower-case name, of whose names the keys are indexed."""
 
     @cached_property
     def by_name(self) -> Mapping[str, StoredColumn]:
@@ -72,6 +75,12 @@ class StoredTable:
     def sql_names(self) -> Mapping[str, str]:
         """The SQL name of each column by lower-case name."""
         return {name: column.stored_as for name, column in self.by_name.items()}
+
+    @cached_property
+    def text_indexes(self) -> Mapping[str, StoredColumn]:
+        """The columns whose texts, or the keys of these, are indexed, by what the index is called."""
+        keys = {key_column(name): self.by_name[name] for name in self.names}
+        return {name: self.by_name[name] for name in self.texts} | keys
 
     def holds(self, table: schemas.Table) -> bool:
         """Whether rows of a declaration fit here: the same but for columns that were added or dropped."""
@@ -126,6 +135,7 @@ def _stored_table(data: dict[str, Any]) -> StoredTable:
         "key": tuple(data["key"]),
         "position": tuple(position) if position else None,
         "texts": tuple(data["texts"]),
+        "names": tuple(data["names"]),
     }
     return StoredTable(**(data | fixed))
 
@@ -142,8 +152,9 @@ def stored_table(table: schemas.Table, number: int, rows: int = 0) -> StoredTabl
         for name, column in table.by_name.items()
         if column.kind is Kind.TEXT and (column.indexed or name in key)
     )
+    names = tuple(name for name, column in table.by_name.items() if holds_names(column))
     return StoredTable(
-        table.name, f"t{number}", rows, table.key, table.position, table.region, columns, texts
+        table.name, f"t{number}", rows, table.key, table.position, table.region, columns, texts, names
     )
 
 

@@ -15,6 +15,7 @@ from store.duckdb.selection import Selection, intersection, select, select_texts
 from store.duckdb.state import State, TableState
 from store.duckdb.tables import StateTables
 from store.limits import TimeLimit
+from store.names import sought_names
 from store.planner import cell_joins, column_conditions, narrowings
 from store.port import Answer, Site
 from store.served import served_conditions, sought_texts
@@ -80,7 +81,7 @@ class DuckSnapshot:
         by_text = self._selected(
             (
                 (sought.alias, sought.table.name, partial(select_texts, texts=sought.texts))
-                for sought in sought_texts(conditions, self._site)
+                for sought in (*sought_texts(conditions, self._site), *sought_names(nodes))
             ),
             allowed,
         )

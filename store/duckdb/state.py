@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import schemas
 from store.duckdb.layout import Manifest, StoredColumn, StoredTable
-from store.duckdb.texts import TextIndex
+from store.duckdb.texts import TextIndex, file_name
 from store.spherical import CoverIndex, PositionIndex, ShapeStore
 
 IntArray = NDArray[np.int64]
@@ -26,7 +26,7 @@ IntArray = NDArray[np.int64]
 class RowIndex:
     """What finds some rows by sky and by text; ``first_row`` is the number of the first shape's row.
 
-    ``texts`` has an index for each column of ``StoredTable.texts``.
+    ``texts`` has those of ``StoredTable.text_indexes``.
     """
 
     positions: PositionIndex | None = None
@@ -43,7 +43,10 @@ class RowIndex:
             PositionIndex.load(stem) if table.position else None,
             CoverIndex.load(stem) if table.region else None,
             ShapeStore.load(stem) if table.region else None,
-            texts={name: TextIndex.load(stem, table.by_name[name].stored_as) for name in table.texts},
+            texts={
+                name: TextIndex.load(stem, file_name(name, column.stored_as))
+                for name, column in table.text_indexes.items()
+            },
         )
 
 

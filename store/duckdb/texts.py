@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from schemas.names import KEYS, name_keys
 from store.spherical.cover import load_array, spans
 
 IntArray = NDArray[np.int64]
@@ -56,6 +57,16 @@ class TextIndex:
     def load(cls, stem: Path, column: str) -> TextIndex:
         """Map the arrays that :meth:`save` wrote into memory."""
         return cls(*(load_array(f"{stem}.text-{column}-{name}.npy") for name in ("hash", "row")))
+
+
+def index_hashes(name: str, texts: pa.Array | pa.ChunkedArray) -> HashArray:
+    """Hash what the index of that name holds of a column: its texts, or the keys of its names."""
+    return hashes(name_keys(texts) if name.startswith(KEYS) else texts)
+
+
+def file_name(name: str, column: str) -> str:
+    """Return what the files of an index are called; ``column`` is the engine's name for its column."""
+    return f"{column}-key" if name.startswith(KEYS) else column
 
 
 def hashes(texts: pa.Array | pa.ChunkedArray) -> HashArray:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from query import tree
-from query.functions import FUNCTIONS, GEOMETRY_FUNCTIONS, Accepts, Function, Signature
+from query.functions import FUNCTIONS, GEOMETRY_FUNCTIONS, NAME_KEY, Accepts, Function, Signature
 from schemas import Kind
+from schemas.names import name_key
 from sky.frames import KNOWN_FRAMES, frame_key, from_icrs, to_icrs
 from sky.healpix import cell_centres
 from sky.regions import Circle, Point, Polygon, Region, RegionError
@@ -63,7 +64,7 @@ class CallResolver(GeometryResolver):
         if function.name == "abs" and kind.is_integer:
             # The least of a narrow kind is without its opposite in it.
             kind = Kind.LONG
-        return tree.Call(function.name, arguments, kind)
+        return _call(function.name, arguments, kind)
 
     def _signature(self, node: syntax.Call, function: Function) -> Signature:
         for signature in function.signatures:
@@ -272,6 +273,14 @@ def _coordinates(point: tree.Expression) -> tuple[tree.Expression, tree.Expressi
         case tree.RegionLiteral(Point(ra, dec)):
             return tree.Literal(ra, Kind.DOUBLE), tree.Literal(dec, Kind.DOUBLE)
     return tree.Coordinate(point, 1), tree.Coordinate(point, 2)
+
+
+def _call(name: str, arguments: tuple[tree.Expression, ...], kind: Kind) -> tree.Expression:
+    """Return a call; the key of a constant name is a constant, which indexes can look up."""
+    if name == NAME_KEY and isinstance(arguments[0], tree.Literal):
+        text = arguments[0].value
+        return tree.Literal(name_key(text) if isinstance(text, str) else None, kind)
+    return tree.Call(name, arguments, kind)
 
 
 def _common(arguments: tuple[tree.Expression, ...]) -> Kind:

@@ -31,7 +31,7 @@ tables:
       - {name: ra, kind: double, unit: deg}
       - {name: dec, kind: double, unit: deg}
       - {name: footprint, kind: region}
-      - {name: name, kind: text}
+      - {name: name, kind: text, ucd: "meta.id;src"}
       - {name: n, kind: int}
       - {name: big, kind: long}
       - {name: x, kind: double}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,3 +99,46 @@ def test_a_pattern_of_identifiers_is_turned_back_to_what_rows_store(world: Any) 
             query = translate(f"SELECT id FROM sky.obs WHERE {condition}", snapshot.schemas)
             assert snapshot.explain(query)["served"] == turned, "rows found by their text are few"
     assert ids(index, pattern) == [f"ID.{i:06d}" for i in range(10, 20) if i != 14]
+
+
+def test_names_are_looked_up_however_they_are_written(world: Any) -> None:
+    names = ["NGC 253", "ngc253", "NGC-0253", "NGC 2530", "\uff2eGC 253", None, "-", "M 31"]
+    rows = make_obs(80)
+    for number, row in enumerate(rows):
+        row["name"] = names[number % 8]
+    world.put("sky.obs", rows[:40])
+    world.fold()
+    index = world.index()
+    world.put("sky.obs", rows[40:])
+    index.refresh()
+    wanted = sorted(row["id"] for number, row in enumerate(rows) if number % 8 in (0, 1, 2, 4))
+    for condition in (
+        "onedfs_name_key(name) = 'ngc253'",
+        "onedfs_name_key('NGC_253') = onedfs_name_key(name)",
+        "onedfs_name_key(name) IN ('ngc253', 'nothing') AND name IS NOT NULL",
+        "(onedfs_name_key(name) = 'ngc253' OR onedfs_name_key(name) = 'ngc253')",
+    ):
+        assert ids(index, condition) == wanted
+        with index.snapshot() as snapshot:
+            query = translate(f"SELECT id FROM sky.obs WHERE {condition}", snapshot.schemas)
+            told = snapshot.explain(query)["texts"]
+        assert told == [{"texts of": ["@name=name"], "candidates": len(wanted)}]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "NOT onedfs_name_key(name) = 'ngc253'",
+        "onedfs_name_key(name) <> 'muse'",
+        "onedfs_name_key(name) = 'muse' OR n = 3",
+        "onedfs_name_key(id) = 'muse'",
+        "onedfs_name_key(name) LIKE 'mus%'",
+    ],
+)
+def test_other_conditions_on_names_are_not_looked_up(world: Any, condition: str) -> None:
+    world.put("sky.obs", make_obs(40))
+    world.fold()
+    with world.index().snapshot() as snapshot:
+        query = translate(f"SELECT id FROM sky.obs WHERE {condition}", snapshot.schemas)
+        assert snapshot.explain(query)["texts"] == []
+        snapshot.run(query).table()
