@@ -226,9 +226,10 @@ class DuckIndex:
         state = instance.state
         room = most_delta(state.rows) - state.delta_size
         declared = self._lake.schemas(version)
+        aside = {table.name for table in declared if not table.indexed}
         try:
             _check_room(self._growth(state, version), room)
-            step = self._lake.difference(state.version, version)
+            step = self._lake.difference(state.version, version, without=aside)
             _check_room(sum(c.inserted.num_rows + c.removed_keys.num_rows for c in step.changes), 2 * room)
             new = instance.delta.apply(state, step, declared)
         except (NeedsGenerationError, FeedIncomplete) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +13,9 @@ import schemas
 from query import build, tree
 from schemas.arrow import arrow_schema
 from store.duckdb.generation import build_generation
+from store.duckdb.wanted import WANTED
 from store.port import IndexNotReady
+from tests.store.duckdb.conftest import World
 from vo.adql import translate
 
 
@@ -270,6 +273,44 @@ def test_time_never_runs_backwards(world: Any, monkeypatch: pytest.MonkeyPatch) 
     assert index.refresh() == 3
     assert index.status().details["generation"] == 2
     assert shown(index) == held(world)
+
+
+BESIDE = """
+schema: held
+tables:
+  - name: kept
+    key: [id]
+    columns:
+      - {name: id, kind: text, required: true}
+  - name: beside
+    key: [id]
+    indexed: false
+    columns:
+      - {name: id, kind: text, required: true}
+"""
+
+
+def test_changes_of_tables_that_are_not_indexed_take_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = next(schema for schema in schemas.load_schemas().schemas if schema.name == "TAP_SCHEMA")
+    world = World(tmp_path, schemas.Schemas([schemas.parse_schema(BESIDE), ours]))
+    monkeypatch.setattr("store.duckdb.index.most_delta", lambda _: 4)
+    try:
+        world.put("held.kept", [{"id": "first"}])
+        world.fold()
+        index = world.index()
+        for number in range(3):
+            world.put("held.beside", [{"id": f"{number}-{i}"} for i in range(20)])
+            version = world.put("held.kept", [{"id": f"later {number}"}])
+            assert index.refresh() == version
+        assert len(ask(index, "SELECT id FROM held.kept")) == 4
+        assert not (world.index_folder / WANTED).exists()
+        world.put("held.kept", [{"id": f"more {i}"} for i in range(9)])
+        assert index.refresh() == version
+        assert (world.index_folder / WANTED).exists()
+    finally:
+        world.close()
 
 
 def test_a_generation_that_cannot_be_caught_up_is_not_shown(
