@@ -1,13 +1,15 @@
 """Word that running servers leave about the version they show, so that commands can wait for it.
 
-Each serving process keeps ``<data>/run/server-<pid>.json`` and a lock on it for as long as it lives. A
-process that was killed loses its lock, and whoever looks removes its file.
+Each serving process keeps ``<data>/run/server-<host>-<pid>.json`` and a lock on it for as long as it lives. A
+process that was killed loses its lock, and whoever looks removes its file. Numbers of processes alone would
+not tell servers in containers apart.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -18,16 +20,32 @@ from typing import Any
 
 import orjson
 
+from archive.supervise import SUPERVISOR
+
 _STEP = 0.1
+_HOST = socket.gethostname()
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One serving process: the lake version it shows (None: none yet), and the URL it serves."""
+    """One serving process: the lake version it shows (None: none yet), and the URL it serves.
+
+    ``parent`` is the ``onedfs serve`` that it belongs to, on ``host``.
+    """
 
     pid: int
     version: int | None
     url: str
+    host: str
+    parent: int
+
+    def is_beside(self) -> bool:
+        """Whether it takes requests from the same socket as this process."""
+        return self.host == _HOST and self.parent == _parent() and self.pid != os.getpid()
+
+
+def _parent() -> int:
+    return int(os.environ.get(SUPERVISOR) or os.getpid())
 
 
 class Presence:
@@ -35,7 +53,7 @@ class Presence:
 
     def __init__(self, folder: Path, url: str, version: Callable[[], int | None]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"server-{os.getpid()}.json"
+        self._path = folder / _own_name()
         self._url = url
         self._version = version
         self._stop = threading.Event()
@@ -62,7 +80,8 @@ class Presence:
                 said = now
 
     def _write(self, version: int | None) -> None:
-        data = orjson.dumps({"pid": os.getpid(), "version": version, "url": self._url})
+        word = {"pid": os.getpid(), "version": version, "url": self._url, "host": _HOST, "parent": _parent()}
+        data = orjson.dumps(word)
         # Padded to one length and written at once, so that a reader never sees half of it.
         os.pwrite(self._file.fileno(), data.ljust(1024), 0)
 
@@ -71,11 +90,15 @@ def servers(folder: Path) -> list[Server]:
     """Return the serving processes that are alive; removes the word of those that are not."""
     found = []
     for path in sorted(folder.glob("server-*.json")):
-        if path.name == f"server-{os.getpid()}.json" or not _removed_if_dead(path):
+        if path.name == _own_name() or not _removed_if_dead(path):
             server = _read(path)
             if server is not None:
                 found.append(server)
     return found
+
+
+def _own_name() -> str:
+    return f"server-{_HOST}-{os.getpid()}.json"
 
 
 def _removed_if_dead(path: Path) -> bool:
@@ -93,7 +116,7 @@ def _removed_if_dead(path: Path) -> bool:
 def _read(path: Path) -> Server | None:
     with suppress(OSError, ValueError, KeyError):
         data: dict[str, Any] = orjson.loads(path.read_bytes())
-        return Server(data["pid"], data["version"], data["url"])
+        return Server(data["pid"], data["version"], data["url"], data["host"], data["parent"])
     return None
 
 

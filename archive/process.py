@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,8 +59,7 @@ class Process:
         A client does not choose the worker that answers it, so one that lags makes the address not ready.
         """
         for server in servers(self.settings.run_root):
-            beside = server.url == self.site.public_url and server.pid != os.getpid()
-            if beside and (server.version is None or server.version < self.started_at):
+            if server.is_beside() and (server.version is None or server.version < self.started_at):
                 return f"worker {server.pid} is still opening the index"
         return None
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +73,8 @@ def public_url(settings: Settings, host: str, port: int) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown.strip("[]") else f"http://{shown}:{port}"
 
 
-def serve(settings: Settings, host: str, port: int, workers: int) -> None:
-    """Serve until SIGTERM or Ctrl-C.
+def serve(settings: Settings, host: str, port: int, workers: int, *, follow: bool = True) -> None:
+    """Serve until SIGTERM or Ctrl-C; with ``follow`` a follower keeps the index up to date beside.
 
     Raises
     ------
@@ -82,11 +85,12 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         signal.signal(number, _leave)
     with listen(host, port) as listening:
         _prepare(settings, public_url(settings, host, listening.getsockname()[1]), workers)
-        follower = Child(follower_command())
+        follower = Child(follower_command()) if follow else None
         try:
             _run(listening, workers)
         finally:
-            follower.stop()
+            if follower is not None:
+                follower.stop()
 
 
 def _prepare(settings: Settings, url: str, workers: int) -> None:
@@ -95,29 +99,40 @@ def _prepare(settings: Settings, url: str, workers: int) -> None:
     os.environ["ONEDFS_PUBLIC_URL"] = url
     os.environ[SUPERVISOR] = str(os.getpid())
     if workers > 1:
-        folder = settings.run_root / f"metrics-{os.getpid()}"
-        _remove_old_metrics(settings.run_root)
-        folder.mkdir(parents=True)
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder(settings.run_root))
     print(f"One DFS serves {url}/ from {settings.root}", file=sys.stderr, flush=True)  # noqa: T201 - for the person
 
 
-def _remove_old_metrics(run_root: Path) -> None:
-    """Remove the numbers of servers that are gone; another one may serve the same data."""
+def _metrics_folder(run_root: Path) -> Path:
+    """Make the folder where workers leave their numbers, and remove those of servers that are gone.
+
+    Others may serve the same data, in containers where numbers of processes say nothing, so a lock tells.
+    """
     for old in run_root.glob("metrics-*"):
-        number = old.name.removeprefix("metrics-")
-        if not (number.isdigit() and _runs(int(number))):
+        with suppress(OSError):
+            _lock(old)
             shutil.rmtree(old, ignore_errors=True)
+    run_root.mkdir(parents=True, exist_ok=True)
+    # Locked before it has the name by which others find it.
+    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=run_root))
+    _lock(draft)
+    return draft.rename(run_root / f"metrics-{socket.gethostname()}-{os.getpid()}-{draft.name[-8:]}")
 
 
-def _runs(pid: int) -> bool:
+def _lock(folder: Path) -> None:
+    """Lock a folder for as long as this process lives.
+
+    Raises
+    ------
+    BlockingIOError
+        When another process has it.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (ProcessLookupError, OverflowError):
-        return False
-    return True
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
 
 
 def _run(listening: socket.socket, workers: int) -> None:

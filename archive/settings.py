@@ -7,7 +7,7 @@ import re
 import ssl
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
 
     release_required: str = Field(
         default="",
-        title="Collections, separated by commas, whose files are withheld until they have a release date; *: all",
+        title="Collections (with commas; *: all) whose files are withheld until they have a release date",
     )
 
     elasticsearch_url: str | None = Field(
@@ -246,9 +246,10 @@ def load_settings() -> Settings:
         When one is wrong.
     """
     folder = os.environ.get(f"{PREFIX}SECRETS")
+    # A folder that is not there is told like every other wrong setting.
+    options: dict[str, Any] = {"_secrets_dir": folder} if folder and Path(folder).is_dir() else {}
     try:
-        # A folder that is not there is told like every other wrong setting.
-        return Settings(_secrets_dir=folder if folder and Path(folder).is_dir() else None)
+        return Settings(**options)
     except ValidationError as error:
         raise SettingsError("; ".join(_in_words(error))) from None
 

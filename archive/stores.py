@@ -108,7 +108,9 @@ def open_tables(settings: Settings) -> Engine:
     require_writable(settings)
     settings.root.mkdir(parents=True, exist_ok=True)
     password = settings.database_password
-    engine = open_database(settings.database, password=password and password.get_secret_value())
+    engine = open_database(
+        settings.database, password=None if password is None else password.get_secret_value()
+    )
     migrate(engine)
     return engine
 

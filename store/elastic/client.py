@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ _ADVICE = {
     403: "; the API key lacks a privilege, see docs/operation.md",
 }
 """What an operator can do about an answer."""
+
+_TLS_CAUSE = re.compile(r"SSL: \w+\] (.+?) \(_ssl")
 
 _TLS_ADVICE = (
     "; name the certificate of the authority that signed the cluster's by ONEDFS_ELASTICSEARCH_CA_FILE, "
@@ -120,12 +123,17 @@ def in_words(error: Exception) -> str:
         said = f"Elasticsearch answered {error.meta.status}: {reason_of(_cause(error.body))}"
         return said + _ADVICE.get(error.meta.status, "")
     if isinstance(error, TlsError):
-        # The transport joins what each of its tries met; one says all.
-        met = str(error.errors[0] if error.errors else error)
-        return f"Elasticsearch cannot be trusted: {_one_line(met)}{_TLS_ADVICE}"
+        return f"Elasticsearch cannot be trusted: {_tls_cause(error)}{_TLS_ADVICE}"
     if isinstance(error, TransportError):
         return f"Elasticsearch does not answer: {_one_line(str(error))}"
     return f"{type(error).__name__}: {error}" if not str(error) else str(error)
+
+
+def _tls_cause(error: TlsError) -> str:
+    """Return what the library of TLS says, without the calls that it came through."""
+    text = _one_line(str(error.message))
+    found = _TLS_CAUSE.search(text)
+    return found[1] if found else text
 
 
 def _one_line(text: str) -> str:

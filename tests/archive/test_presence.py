@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archive.presence import Presence, servers, wait_visible
+import pytest
+
+from archive.presence import Presence, Server, servers, wait_visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +34,7 @@ def test_a_server_says_what_it_shows(tmp_path: Path) -> None:
     word = Presence(tmp_path, "http://here", lambda: shown[0])
     [server] = servers(tmp_path)
     assert (server.pid, server.version, server.url) == (os.getpid(), 1, "http://here")
+    assert not server.is_beside()
     shown[0] = 2
     assert wait_visible(tmp_path, 2, 5).reached
     word.close()
@@ -72,3 +77,26 @@ def test_a_killed_server_is_forgotten(tmp_path: Path) -> None:
         process.wait()
         assert servers(tmp_path) == []
         assert list(tmp_path.iterdir()) == []
+
+
+def test_servers_in_containers_have_the_same_numbers_and_are_not_taken_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Presence(tmp_path, "http://here", lambda: 1)
+    monkeypatch.setattr("archive.presence._HOST", "another")
+    second = Presence(tmp_path, "http://here", lambda: 2)
+    assert sorted((server.host, server.version) for server in servers(tmp_path)) == sorted(
+        [(socket.gethostname(), 1), ("another", 2)]
+    )
+    assert not any(server.is_beside() for server in servers(tmp_path))
+    second.close()
+    monkeypatch.undo()
+    first.close()
+
+
+def test_workers_of_one_server_stand_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_ONEDFS_SUPERVISOR", "77")
+    worker = Server(os.getpid() + 1, 1, "http://here", socket.gethostname(), 77)
+    assert worker.is_beside()
+    assert not replace(worker, parent=78).is_beside()
+    assert not replace(worker, host="another").is_beside()

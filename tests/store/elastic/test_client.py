@@ -54,12 +54,33 @@ def test_reasons_are_told_in_one_line_down_to_the_cause() -> None:
     assert in_words(answered(400, body)) == (
         "Elasticsearch answered 400: failed to parse field [@border]: min is greater than max"
     )
-    assert in_words(answered(401)) == "Elasticsearch answered 401: no reason given"
+    assert in_words(answered(401)) == (
+        "Elasticsearch answered 401: no reason given; give a valid API key by ONEDFS_ELASTICSEARCH_API_KEY"
+    )
+    assert in_words(answered(403)).endswith("; the API key lacks a privilege, see docs/operation.md")
     assert in_words(answered(503, {"error": "busy"})) == "Elasticsearch answered 503: busy"
     refused = ConnectionError("x", errors=(OSError("refused"),))
     assert in_words(refused).startswith("Elasticsearch does not answer: ")
     assert "refused" in in_words(refused)
     assert in_words(ValueError()) == "ValueError: "
+
+
+def test_a_certificate_that_is_not_trusted_is_told_once_with_what_to_do() -> None:
+    cause = (
+        "HTTPSConnectionPool(host='a', port=9200): Max retries exceeded (Caused by SSLError("
+        "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed "
+        "certificate in certificate chain (_ssl.c:992)')))"
+    )
+    told = in_words(TlsError(cause, errors=(OSError("x"), OSError("y"))))
+    assert told.startswith(
+        "Elasticsearch cannot be trusted: certificate verify failed: self-signed certificate in certificate chain;"
+    )
+    assert "ONEDFS_ELASTICSEARCH_CA_FILE" in told
+    assert in_words(TlsError("wrong\nversion")).startswith("Elasticsearch cannot be trusted: wrong version;")
+
+
+def test_a_cluster_does_not_show_its_key() -> None:
+    assert "opaque" not in repr(Cluster(("http://a:9200",), api_key="opaque"))
 
 
 def test_what_passes_is_waited_for() -> None:
