@@ -42,7 +42,8 @@ docs: .venv/dev
 	$(BIN)/pytest -q tests/docs tests/vo/test_protocols.py tests/vo/test_guide.py tests/instruments/test_guide.py
 
 bench: .venv/dev
-	$(BIN)/python -m bench --rows $(ROWS) $(if $(PEER),--peer $(PEER))
+	$(BIN)/python -m bench --rows $(ROWS) $(if $(ENGINE),--engine $(ENGINE)) $(if $(PEER),--peer $(PEER)) \
+		$(if $(PEER_SCS),--peer-scs $(PEER_SCS)) $(if $(JSON),--json $(JSON))
 
 LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header
 

@@ -135,8 +135,8 @@ class BareDuck:
 
     def __init__(self, rows: Path, file: Path) -> None:
         self._database = duckdb.connect(str(file))
-        self._database.execute("SET preserve_insertion_order = true")
         parts = pq.ParquetFile(rows)
+        self._columns = frozenset(parts.schema_arrow.names)
         for number, batch in enumerate(parts.iter_batches(1_000_000)):
             part = pa.Table.from_batches([batch])
             found = cells(part["s_ra"].to_numpy(), part["s_dec"].to_numpy())
@@ -161,15 +161,13 @@ class BareDuck:
         return f"{column} = '{value}'"
 
     def rows(self, condition: str, columns: Sequence[str]) -> pa.Table:
-        """Return all rows."""
-        return self._ask(f"SELECT {', '.join(columns)} FROM obscore WHERE {condition}")
+        """Return all rows, and of their columns those that were loaded."""
+        return self._ask(f"SELECT {self._known(columns)} FROM obscore WHERE {condition}")
 
     def newest(self, condition: str, columns: Sequence[str], most: int) -> pa.Table:
         """Return the last rows."""
-        listed = ", ".join(columns)
-        return self._ask(
-            f"SELECT {listed} FROM obscore WHERE {condition} ORDER BY t_min DESC NULLS LAST LIMIT {most}"
-        )
+        last = f"ORDER BY t_min DESC NULLS LAST LIMIT {most}"
+        return self._ask(f"SELECT {self._known(columns)} FROM obscore WHERE {condition} {last}")
 
     def count(self) -> pa.Table:
         """Ask for the count."""
@@ -182,11 +180,14 @@ class BareDuck:
         where = "" if condition is None else f" WHERE {condition}"
         found = [self._ask(f"SELECT {name}, COUNT(*) FROM obscore{where} GROUP BY ALL") for name in names]
         if most:
-            found.append(self._ask(f"SELECT {', '.join(columns)} FROM obscore{where} LIMIT {most}"))
+            found.append(self._ask(f"SELECT {self._known(columns)} FROM obscore{where} LIMIT {most}"))
         return tuple(found)
 
+    def _known(self, columns: Sequence[str]) -> str:
+        return ", ".join(name for name in columns if name in self._columns)
+
     def _ask(self, query: str) -> pa.Table:
-        return self._database.execute(query).to_arrow_table()
+        return self._database.sql(query).to_arrow_table()
 
     def close(self) -> None:
         """Close the table."""

@@ -27,7 +27,7 @@ from bench.bare import BareElastic
 from bench.client import TABLE, Client
 from bench.expected import BruteForce, Digest, Nearest, Position, Search
 from bench.lines import Parties, Questions, merged
-from bench.measure import FAILURES, Line, Measured, alternate
+from bench.measure import Line, Measured, alternate
 from bench.report import Report
 from bench.run import bare_engine, chosen_engines
 from bench.sample import Sample
@@ -157,8 +157,10 @@ class _Growth:
             lake = self._load(size)
             for engine in self.engines:
                 self._serve(size, engine, copied(lake, self.folder / f"{engine}-{size.rows}", index=False))
-        except (RuntimeError, OSError, *FAILURES) as error:
-            self.report.note(f"failed {size.rows}", str(error), f"{size.name}: {error}")
+        except Exception as error:  # noqa: BLE001 - a size that fails is told, and the others are measured
+            self.report.note(
+                f"failed {size.rows}", str(error), f"{size.name}: {type(error).__name__}: {error}"
+            )
             return False
         shutil.rmtree(lake)
         return True

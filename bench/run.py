@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench import cluster, rows
+from bench import cluster, published, rows
 from bench.archive import ENGINES, Archive, copied
 from bench.bare import BareDuck, BareElastic, BareEngine
 from bench.bulk import compare_bulk
@@ -36,7 +36,7 @@ SMALL_ROWS = 50
 CLIENTS = 8
 BULK_DOCUMENTS = 20_000
 
-QUICK, AFTER = "Questions", "After small loads"
+QUICK, MANY, AFTER = "Questions", "Many rows", "After small loads"
 
 
 @dataclass
@@ -169,10 +169,12 @@ def _measure(bench: Bench, stack: ExitStack) -> None:
     words, report = bench.words, bench.report
     questions = Questions(bench.sample, _parties(bench, stack), words.requests)
     report.time(QUICK, alternate(questions.quick(), words.requests, words.seconds))
-    report.time("Many rows", alternate(questions.dumps(), 5, words.seconds / 3))
+    report.time(MANY, alternate(questions.dumps(), 5, words.seconds / 3))
     if words.slices:
         with crowd(CLIENTS) as clients:
             report.crowd(clients.measure(questions.crowds(), words.slices))
+    if words.rows == published.ROWS:
+        _beside_published(bench)
     if bench.cluster is not None:
         report.say()
         _bulk(bench, bench.cluster)
@@ -201,6 +203,14 @@ def _parties(bench: Bench, stack: ExitStack) -> Parties:
 def bare_engine(of: Cluster) -> BareElastic:
     """Open the index that an archive's follower wrote."""
     return BareElastic(of, Names.of(of).alias(load_schemas().table(TABLE)))
+
+
+def _beside_published(bench: Bench) -> None:
+    report = bench.report
+    report.say(f"\nBeside {published.NAME}, measured on another day on such a machine")
+    measured = [*report.timings[QUICK], *report.timings[MANY]]
+    for line in published.table(measured, report.rates, list(bench.archives)):
+        report.say(line)
 
 
 def _bulk(bench: Bench, of: Cluster) -> None:
