@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
-import healpy
 from typing_extensions import override
 
 from tests.conformance import values_oracle as values
+from tests.conformance.cells_oracle import cell_of
 from tests.conformance.expressions import Chooser, Cond, Env, Expr
 from tests.conformance.queries import Queries, Query, Source
 from tests.conformance.row_sets import Rows, Tied, put_in_order
 from tests.conformance.sky_conditions import SkyConditions
-from tests.conformance.sky_oracle import BAND, InDoubtError
 from tests.conformance.stored_conditions import StoredConditions
 from tests.conformance.world import Row
 
@@ -181,18 +179,3 @@ class Crowds(Queries):
         kinds, sure = [item.kind for item in items], [item.exact for item in items]
         tied = Tied(tuple(order), offset, top)
         return Query(text, kinds, names, lambda e: put_in_order(rows(e), order), exact=sure, tied=tied)
-
-
-@cache
-def cell_of(order: int, ra: float | None, dec: float | None) -> int | None:
-    """Return the cell of a position; one on the border of cells is in doubt."""
-    if ra is None or dec is None:
-        return None
-    around = [(0.0, 0.0), *((x * 2 * BAND, y * 2 * BAND) for x in (-1, 1) for y in (-1, 1))]
-    found = {
-        int(healpy.ang2pix(2**order, (ra + x) % 360, max(-90.0, min(dec + y, 90.0)), nest=True, lonlat=True))
-        for x, y in (around if order < 29 else around[:1])
-    }
-    if len(found) > 1:
-        raise InDoubtError
-    return found.pop()

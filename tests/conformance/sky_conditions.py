@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import healpy
+
 from tests.conformance import sky_oracle as sky
 from tests.conformance import values_oracle as values
+from tests.conformance.cells_oracle import FRAMES, cell_of, icrs
 from tests.conformance.draws import DECS, RAS, corners
 from tests.conformance.expressions import Chooser, Cond, Env, Field, number
 from tests.conformance.values_oracle import Truth
@@ -42,7 +45,7 @@ class SkyConditions:
     def kinds(self) -> list[Callable[[int], Cond]]:
         found: list[Callable[[int], Cond]] = []
         if self.placed:
-            found += [self._cone, self._cone, self._inside, self._distance]
+            found += [self._cone, self._cone, self._inside, self._inside, self._distance, self._in_cells]
         if len(self.placed) > 1:
             found += [self._near, self._near]
         if self.shaped:
@@ -56,7 +59,7 @@ class SkyConditions:
     def region(self) -> tuple[str, sky.Shape]:  # noqa: PLR0911 - one for each shape
         """Draw a constant region."""
         ra, dec = place(self.c, self._around)
-        kind = self.c.below(7)
+        kind = self.c.below(8)
         if kind < 2:
             radius = self.c.pick(TINY_TO_ALL)
             if self.c.chance(3):
@@ -67,6 +70,8 @@ class SkyConditions:
             return f"POINT({spoken(ra, dec)})", sky.cap(ra, dec)
         if kind == 3:
             return self._box(ra, dec)
+        if kind == 7:
+            return self._of_frame(ra, dec)
         vertices = self._polygon(ra, dec)
         shape = sky.ring(vertices)
         if kind == 4:
@@ -78,6 +83,20 @@ class SkyConditions:
             points = ", ".join(f"POINT({spoken(*vertex)})" for vertex in vertices)
             return f"POLYGON({points})", shape
         return f"POLYGON('ICRS', {', '.join(spoken(*vertex) for vertex in vertices)})", shape
+
+    def _of_frame(self, lon: float, lat: float) -> tuple[str, sky.Shape]:
+        """Draw a region of another frame; its corners and centre are transformed."""
+        frame = self.c.pick(list(FRAMES))
+        way = self.c.below(3)
+        if way == 0:
+            vertices = self._polygon(lon, lat)
+            text = f"POLYGON('{frame}', {', '.join(spoken(*vertex) for vertex in vertices)})"
+            return text, sky.ring([icrs(frame, vertex) for vertex in vertices])
+        radius = self.c.pick(TINY_TO_ALL)
+        shape = sky.cap(*icrs(frame, (lon, lat)), radius)
+        if way == 1:
+            return f"REGION('CIRCLE {frame} {lon!r} {lat!r} {radius!r}')", shape
+        return f"CIRCLE('{frame}', {spoken(lon, lat)}, {radius!r})", shape
 
     def _polygon(self, ra: float, dec: float) -> list[sky.Place]:
         """Draw a polygon, one in three the other way round, and so larger than a hemisphere."""
@@ -186,6 +205,29 @@ class SkyConditions:
         if self.c.chance(3):
             call = f"INTERSECTS({', '.join(ends if self.c.chance(2) else ends[::-1])})"
         return self._asked(call, holds)
+
+    def _in_cells(self, _: int) -> Cond:
+        """Draw a MOC around a position."""
+        alias = self.c.pick(self.placed)
+        text, _of = self._position(alias)
+        ra, dec = place(self.c, self._around)
+        orders = {self.c.pick([0, 2, 3, 5, 8]) for _ in range(1 + self.c.below(2))}
+        first = {order: healpy.ang2pix(2**order, ra, dec, nest=True, lonlat=True) for order in orders}
+        cells = {
+            order: {int(one) for one in {cell, max(0, cell - 1), cell ^ self.c.below(2)}}
+            for order, cell in first.items()
+        }
+        listed = " ".join(
+            f"{order}/{','.join(map(str, sorted(found)))}" for order, found in sorted(cells.items())
+        )
+
+        def holds(env: Env) -> Truth:
+            row = env[alias]
+            if row is None or row["ra"] is None or row["dec"] is None:
+                return None
+            return any(cell_of(order, row["ra"], row["dec"]) in found for order, found in cells.items())
+
+        return self._asked(f"CONTAINS({text}, REGION('MOC {listed}'))", holds)
 
     def _near(self, _: int) -> Cond:
         (a, first), (b, second) = (self._position(alias) for alias in self.placed[:2])
