@@ -1,8 +1,8 @@
 """How a peer answered the same questions of the same rows on another day.
 
-DaCHS 2.7 on PostgreSQL 15 with q3c and pgSphere (4 GB of shared buffers, analysed, no JIT), 1,000,000 rows, two
-cores and 24 GiB, asked as ``bench.lines`` asks. Times of two days differ by what the machine did meanwhile; a
-server that runs now is asked by ``--peer``.
+DaCHS 2.7 on PostgreSQL 15 with q3c and pgSphere (4 GB of shared buffers, analysed, no JIT), 1,000,000 rows,
+two cores and 24 GiB, asked as ``bench.lines`` asks. Times of two days differ by what the machine did
+meanwhile; a server that runs now is asked by ``--peer``.
 """
 
 from __future__ import annotations
