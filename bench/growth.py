@@ -29,7 +29,7 @@ from bench.expected import BruteForce, Digest, Nearest, Position, Search
 from bench.lines import Parties, Questions, merged
 from bench.measure import Line, Measured, alternate
 from bench.report import Report
-from bench.run import bare_engine, chosen_engines
+from bench.run import bare_engine, chosen_engines, end_on_sigterm
 from bench.sample import Sample
 from store.elastic import Cluster
 
@@ -72,6 +72,7 @@ def named(number: int) -> str:
 def main() -> int:
     """Run it; 1 when an answer differs or a size failed."""
     words = _words()
+    end_on_sigterm()
     report = Report(words.json)
     with (
         tempfile.TemporaryDirectory(

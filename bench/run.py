@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,12 +53,13 @@ class Bench:
     cluster: Cluster | None = None
     archives: dict[str, Archive] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
-    agree: bool = True
+    failed: bool = False
 
 
 def main() -> int:
-    """Run it; 1 when an answer differs."""
+    """Run it; 1 when an answer differs or a stage failed."""
     words = _words()
+    end_on_sigterm()
     report = Report(words.json)
     with tempfile.TemporaryDirectory(
         prefix="onedfs-bench-", dir=words.folder, ignore_cleanup_errors=True
@@ -74,10 +77,15 @@ def main() -> int:
             bench = Bench(report, folder, words, sample, truth)
             _open(bench, stack, path)
             _measure(bench, stack)
-        return 0 if bench.agree else 1
+        return int(bench.failed)
 
 
 _TESTED = ["obs_publisher_did", "s_ra", "s_dec", "s_region"]
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM end the run as Ctrl-C does: with what it started."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def _words() -> argparse.Namespace:
@@ -111,21 +119,37 @@ def chosen_engines(asked: str | None, report: Report) -> list[str]:
     return [ELASTICSEARCH] if asked == ELASTICSEARCH else list(ENGINES)
 
 
+@contextmanager
+def _stage(bench: Bench, name: str) -> Iterator[None]:
+    """Tell of a stage that fails, and go on with the others."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - what the others find is of use without it
+        bench.failed = True
+        text = f"{type(error).__name__}: {error}"
+        bench.report.note(f"failed: {name}", text, f"FAILED {name}: {text}")
+
+
 def _open(bench: Bench, stack: ExitStack, path: Path) -> None:
     """Load the rows into an archive on each engine, one after the other, while its server runs."""
     for engine in chosen_engines(bench.words.engine, bench.report):
-        if engine == ELASTICSEARCH:
-            bench.cluster, what = stack.enter_context(
-                cluster.running(bench.folder, bench.words.rows, bench.words.heap)
-            )
-            bench.report.note("cluster", what, f"Elasticsearch: {what}")
-        archive = Archive(bench.folder / engine, bench.cluster if engine == ELASTICSEARCH else None)
-        stack.callback(archive.close)
-        archive.start()
-        bench.archives[engine] = archive
-        bench.clients[engine] = Client(archive.base)
-        load(archive, bench.clients[engine], path, bench.report)
-        _compare(bench, engine, "")
+        with _stage(bench, engine):
+            _open_one(bench, stack, path, engine)
+
+
+def _open_one(bench: Bench, stack: ExitStack, path: Path, engine: str) -> None:
+    if engine == ELASTICSEARCH:
+        bench.cluster, what = stack.enter_context(
+            cluster.running(bench.folder, bench.words.rows, bench.words.heap)
+        )
+        bench.report.note("cluster", what, f"Elasticsearch: {what}")
+    archive = Archive(bench.folder / engine, bench.cluster if engine == ELASTICSEARCH else None)
+    stack.callback(archive.close)
+    archive.start()
+    client = Client(archive.base)
+    load(archive, client, path, bench.report)
+    bench.archives[engine], bench.clients[engine] = archive, client
+    _compare(bench, engine, "")
 
 
 def load(archive: Archive, client: Client, path: Path, report: Report) -> None:
@@ -156,31 +180,42 @@ def wait_for_last(archive: Archive, client: Client, path: Path) -> None:
 
 def _compare(bench: Bench, engine: str, when: str) -> None:
     """Hold an archive's answers against those of the brute force."""
-    expected, found = bench.truth.digests(), bench.clients[engine].digests(bench.truth.searches)
+    bench.failed |= not _tell_answers(bench, engine, bench.clients[engine], when)
+
+
+def _tell_answers(bench: Bench, party: str, client: Client, when: str) -> bool:
+    expected, found = bench.truth.digests(), client.digests(bench.truth.searches)
     for kind, digest in expected.items():
         same = found[kind] == digest
-        bench.agree &= same
         verdict = "agree" if same else f"DIFFER: {found[kind]} instead of {digest}"
-        name = f"answers {engine}{when} {kind}"
+        name = f"answers {party}{when} {kind}"
         bench.report.note(name, {"rows": digest.rows, "agree": same}, f"{name}: {digest.rows} rows {verdict}")
+    return expected == found
 
 
 def _measure(bench: Bench, stack: ExitStack) -> None:
     words, report = bench.words, bench.report
+    if not bench.archives:
+        return
     questions = Questions(bench.sample, _parties(bench, stack), words.requests)
     report.time(QUICK, alternate(questions.quick(), words.requests, words.seconds))
     report.time(MANY, alternate(questions.dumps(), 5, words.seconds / 3))
     if words.slices:
-        with crowd(CLIENTS) as clients:
+        with _stage(bench, "many clients"), crowd(CLIENTS) as clients:
             report.crowd(clients.measure(questions.crowds(), words.slices))
     if words.rows == published.ROWS:
         _beside_published(bench)
-    if bench.cluster is not None:
+    if bench.cluster is not None and ELASTICSEARCH in bench.archives:
         report.say()
-        _bulk(bench, bench.cluster)
+        with _stage(bench, "bulk"):
+            _bulk(bench, bench.cluster)
         _promises(report)
+    if words.peer:
+        with _stage(bench, "answers of the peer"):
+            _tell_answers(bench, PEER, Client(tap=words.peer), "")
     if words.small_loads:
-        _small_loads(bench, stack)
+        with _stage(bench, "small loads"):
+            _small_loads(bench, stack)
 
 
 def _parties(bench: Bench, stack: ExitStack) -> Parties:
@@ -188,7 +223,7 @@ def _parties(bench: Bench, stack: ExitStack) -> Parties:
     engines: dict[str, BareEngine] = {}
     if bench.words.peer:
         peers[PEER] = Client(tap=bench.words.peer, scs=bench.words.peer_scs)
-    if bench.cluster is not None:
+    if bench.cluster is not None and ELASTICSEARCH in bench.archives:
         elastic = bare_engine(bench.cluster)
         stack.callback(elastic.close)
         engines[BARE] = elastic
