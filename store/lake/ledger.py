@@ -9,6 +9,7 @@ version that it has after the batch.
 from __future__ import annotations
 
 import json
+import logging
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from store.lake.errors import VersionGone
 from store.lake.log import Log
+
+LOG = logging.getLogger(__name__)
 
 FOLDER = "_ledger"
 """Name of the ledger's folder in the lake."""
@@ -100,10 +103,28 @@ class Ledger:
         self.log = Log(root / FOLDER)
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._table: DeltaTable | None = None
+        self._whole = -1
 
     def version(self) -> int:
-        """Return the newest version; 0 when nothing was ever committed."""
-        return max(self.log.tip(), 0)
+        """Return the newest version; 0 when nothing was ever committed.
+
+        A row that was being written when the power went may be there in part; its batch never was.
+        """
+        tip = self.log.tip()
+        if tip > self._whole:
+            tip = tip if self.log.is_whole(tip) else tip - 1
+            self._whole = tip
+        return max(tip, 0)
+
+    def drop_torn(self) -> None:
+        """Take a row that is there in part out of the log; for whoever holds the lease."""
+        tip = self.log.tip()
+        if tip < 0 or self.log.is_whole(tip):
+            return
+        LOG.warning("row %d of the ledger is there in part only; its batch is taken back", tip)
+        # The table may have been created for this very row.
+        self.log.drop(0 if tip == 1 and not self.log.is_whole(0) else tip)
+        self._table = None
 
     def entry(self, version: int) -> Entry:
         """Return the entry of a version; version 0 is the empty lake.
@@ -139,7 +160,7 @@ class Ledger:
 
     def file_count(self) -> int:
         """Return how many Parquet files hold the rows."""
-        return len(self.log.files(self.log.tip())) if self.version() else 0
+        return len(self.log.files(self.version())) if self.version() else 0
 
     def enter(self, entry: Entry) -> None:
         """Write the entry that completes a batch; its version must be the next one."""
@@ -188,7 +209,7 @@ class Ledger:
         return Entry.read(found[0])
 
     def _dataset(self) -> ds.Dataset:
-        files = self.log.files(self.log.tip())
+        files = self.log.files(self.version())
         return ds.dataset([str(self.log.table / path) for path in files], schema=SCHEMA, format="parquet")
 
     def _remember(self, entry: Entry) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -25,6 +25,9 @@ COMMIT = re.compile(r"(\d{20})\.json\Z")
 
 CHECKPOINT = re.compile(r"\d{20}\.checkpoint\..*parquet\Z")
 """File name of one checkpoint, whole or in parts."""
+
+LAST_CHECKPOINT = "_last_checkpoint"
+"""Name of the file that says which checkpoint is the newest."""
 
 SNAPSHOTS_KEPT = 64
 """File lists remembered per process."""
@@ -58,6 +61,10 @@ class Log:
     def commit_path(self, version: int) -> Path:
         """Return where a commit is written."""
         return self.folder / f"{version:020d}.json"
+
+    def checkpoint_path(self, version: int) -> Path:
+        """Return where a version is written down as a whole."""
+        return self.folder / f"{version:020d}.checkpoint.parquet"
 
     def tip(self) -> int:
         """Return the newest version, -1 when there is no table; two look-ups when nothing changed."""
@@ -98,6 +105,45 @@ class Log:
             changes_rows=any(action["dataChange"] for action in (*adds, *removes)),
         )
 
+    def is_whole(self, version: int) -> bool:
+        """Whether a commit and what it added are there in full; a loss of power leaves files without an end.
+
+        A file that is not there at all was lost in another way, which reading it will tell.
+        """
+        try:
+            lines = self.commit_path(version).read_text(encoding="utf-8").splitlines()
+            adds = [action["add"] for action in map(json.loads, filter(None, lines)) if "add" in action]
+        except ValueError:
+            return False
+        files = [(self.table / unquote(add["path"]), add["size"]) for add in adds]
+        return bool(lines) and all(path.stat().st_size == size for path, size in files if path.exists())
+
+    def drop(self, first: int) -> None:
+        """Take a commit and all after it out of the log; they must be such that nobody reads."""
+        for version in range(first, self.tip() + 1):
+            self.checkpoint_path(version).unlink(missing_ok=True)
+            (self.folder / LAST_CHECKPOINT).unlink(missing_ok=True)
+        # The newest first: whatever is left is a log without gaps.
+        for version in range(self.tip(), first - 1, -1):
+            self.commit_path(version).unlink()
+        self._tip = -1
+
+    def written(self, after: int, upto: int) -> Iterator[Path]:
+        """Yield the files that commits after one version up to another wrote, and the commits themselves.
+
+        Raises
+        ------
+        FileNotFoundError
+            When a commit was cleaned away.
+        """
+        for version in range(after + 1, upto + 1):
+            commit = self.commit(version)
+            yield from (self.table / path for path in (*commit.adds, *commit.changes))
+            yield self.commit_path(version)
+            checkpoint = self.checkpoint_path(version)
+            if checkpoint.exists():
+                yield from (checkpoint, self.folder / LAST_CHECKPOINT)
+
     def files(self, version: int) -> Mapping[str, int]:
         """Return the data files of a version: path below the table, and row count.
 
@@ -121,7 +167,7 @@ class Log:
 
     def checkpoint(self, version: int) -> None:
         """Write a version down as a whole, so that it can be read without older commits."""
-        if not (self.folder / f"{version:020d}.checkpoint.parquet").exists():
+        if not self.checkpoint_path(version).exists():
             DeltaTable(self.table, version=version).create_checkpoint()
 
     def _advance(self, version: int) -> Mapping[str, int] | None:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Collection
 
 from schemas import Table
+from store.lake.durable import enter
 from store.lake.errors import LakeError
 from store.lake.holdings import Holdings
 from store.lake.ledger import Entry, Pin, now
@@ -24,9 +25,11 @@ def repair(lake: Holdings) -> None:
     LakeError
         When a table has lost versions that the ledger names.
     """
+    lake.ledger.drop_torn()
     entry = lake.ledger.newest()
     batch, pins = uuid.uuid4().hex, dict(entry.tables)
     for name, pin in entry.tables.items():
+        _drop_torn(lake, pin)
         table = lake.table_at(pin.path)
         tip = table.log.tip()
         if tip < pin.version:
@@ -36,7 +39,17 @@ def repair(lake: Holdings) -> None:
                 table.restore(pin.version, batch, entry.version + 1)
             pins[name] = Pin(pin.path, table.log.tip())
     if pins != entry.tables:
-        lake.ledger.enter(Entry(entry.version + 1, batch, "repair", now(), pins))
+        enter(lake, Entry(entry.version + 1, batch, "repair", now(), pins), entry)
+
+
+def _drop_torn(lake: Holdings, pin: Pin) -> None:
+    """Forget commits that were never entered, from the first on that did not reach the disk in full."""
+    log = lake.table_at(pin.path).log
+    beyond = range(pin.version + 1, log.tip() + 1)
+    torn = next((version for version in beyond if not log.is_whole(version)), None)
+    if torn is not None:
+        log.drop(torn)
+        lake.forget_table(pin.path)
 
 
 def new_path(lake: Holdings, table: Table, taken: Collection[str]) -> str:
@@ -71,5 +84,10 @@ def _is_orphan(lake: Holdings, path: str) -> bool:
         info = log.commit(0).info
     except FileNotFoundError:
         return log.tip() < 0
+    except ValueError:
+        info = {}
+    if LEDGER_NOTE not in info:
+        # What the ledger names has reached the disk in full.
+        return True
     version = int(info[LEDGER_NOTE])
     return version > lake.version() or lake.ledger.entry(version).batch != info[BATCH_NOTE]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,14 @@ class LakeTable:
         """Return the rows of a version; columns that its files lack are NULL."""
         files = [str(self.log.table / path) for path in self.log.files(version)]
         return ds.dataset(files, schema=schema, format="parquet")
+
+    def written(self, after: int, upto: int) -> Iterator[Path]:
+        """Yield the files that commits after one version up to another wrote; see :meth:`Log.written`."""
+        yield from self.log.written(after, upto)
+        for version in range(after + 1, upto + 1):
+            removed = self.log.commit(version).info.get(REMOVED_KEYS)
+            if removed:
+                yield self.log.table / removed
 
     def row_count(self, version: int) -> int:
         """Return how many rows a version has, from the log."""

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from store.lake.durable import flush
 from store.lake.errors import told_as_lake_errors
 from store.lake.lake import Lake
 from store.lake.ledger import FOLDER, now
-from store.lake.log import CHECKPOINT, Log
+from store.lake.log import CHECKPOINT, LAST_CHECKPOINT, Log
 from store.lake.pins import PINS, kept_by_readers
 from store.lake.tables import REMOVED_KEYS
 
@@ -143,6 +144,7 @@ def _delete_commits(log: Log, low: int) -> int:
     if not old:
         return 0
     log.checkpoint(low)
+    flush([log.checkpoint_path(low), log.folder / LAST_CHECKPOINT], up_to=log.folder)
     checkpoints = [path for path in log.folder.iterdir() if CHECKPOINT.match(path.name)]
     stale = sorted(path for path in checkpoints if int(path.name[:20]) < low)
     for path in (*old, *stale):

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from schemas import Schemas, Table, UnknownTableError
 from schemas.arrow import BATCH
+from store.lake.durable import enter
 from store.lake.errors import Incompatible, LakeError, told_as_lake_errors
 from store.lake.holdings import DECLARATIONS, Holdings
 from store.lake.keys import matching
@@ -164,17 +165,16 @@ class Writer:
         Raises
         ------
         LakeError
-            When it cannot be entered in the ledger; it is then taken back.
+            When it cannot be brought to disk and entered in the ledger; it is then taken back.
         """
         if self.closed:
             raise LakeError("this batch has ended")
         if self.replayed is not None or not (self._merges_ledger or self._pins != self._base.tables):
             self.closed = True
             return self.version if self.replayed is None else self.replayed
-        with told_as_lake_errors("entering the batch in the ledger"):
-            pins, ledger = dict(self._pins), self._lake.ledger
-            entry = Entry(self.version + 1, self.batch, self._kind, now(), pins, dict(summary or {}))
-            (ledger.rewrite if self._merges_ledger else ledger.enter)(entry)
+        pins = dict(self._pins)
+        entry = Entry(self.version + 1, self.batch, self._kind, now(), pins, dict(summary or {}))
+        enter(self._lake, entry, self._base, merge=self._merges_ledger)
         self.closed = True
         return self.version + 1
 
