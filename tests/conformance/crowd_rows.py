@@ -80,10 +80,11 @@ VALUES: Mapping[str, Sequence[Any]] = {
 def make_crowd(count: int = 400, seed: int = 11) -> list[dict[str, Any]]:
     """Make rows as they are shown; where they are stored otherwise, ``stored NAME`` says how."""
     rng = np.random.default_rng(seed)
-    return [_row(rng, f"F.{number:04d}") for number in range(count)]
+    return [make_frame(rng, f"F.{number:04d}") for number in range(count)]
 
 
-def _row(rng: np.random.Generator, key: str) -> dict[str, Any]:
+def make_frame(rng: np.random.Generator, key: str) -> dict[str, Any]:
+    """Make one row."""
     held = {name: values[int(rng.integers(len(values)))] for name, values in VALUES.items()}
     ra, dec = _position(rng)
     here = rng.random() > 0.1

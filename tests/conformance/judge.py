@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from store.port import Index, QueryRejected
+from store.port import Index, QueryRejected, Snapshot
 from tests.conformance.queries import Query
 from tests.conformance.row_sets import Rows, Tied
 from tests.conformance.sky_oracle import InDoubtError
@@ -30,8 +30,14 @@ def expected(query: Query) -> Rows | None:
 def answered(index: Index, text: str, limit: int | None = None) -> Rows:
     """Ask an index."""
     with index.snapshot() as snapshot:
-        table = snapshot.run(translate(text, snapshot.schemas), limit=limit, timeout=30).table()
-    return list(zip(*(map(_plain, column.to_pylist()) for column in table.columns), strict=True))
+        return answered_at(snapshot, text, limit)
+
+
+def answered_at(snapshot: Snapshot, text: str, limit: int | None = None) -> Rows:
+    """Ask an index at one version."""
+    answer = snapshot.run(translate(text, snapshot.schemas), limit=limit, timeout=30)
+    assert answer.version == snapshot.version
+    return list(zip(*(map(_plain, column.to_pylist()) for column in answer.table().columns), strict=True))
 
 
 def _plain(value: Any) -> Any:
