@@ -1,6 +1,7 @@
 """Tables as Elasticsearch mappings: the fields of a document that stands for one version of a row.
 
-A document has a field per column and, beside these, the fields named here, which begin with ``@``.
+A document has a field per column, one for the keys of a column's names (``schemas.names``) and, beside these,
+the fields named here. All but the first begin with ``@``.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.model import REGULAR_IDENTIFIER, Column, Kind, Table
+from schemas.names import holds_names, key_column
 
 KEY = "@key"
 """The key of the row, as text."""
@@ -66,6 +68,11 @@ def field_name(column: str) -> str:
     return name if REGULAR_IDENTIFIER.match(name) else f"@={name.encode().hex()}"
 
 
+def key_field(column: str) -> str:
+    """Return the field of the keys of the names in a column, given by name in any case."""
+    return key_column(field_name(column))
+
+
 def is_indexed(column: Column) -> bool:
     """Whether documents can be found and sorted by a column; the others are only kept."""
     return not column.array and column.kind in _FIELDS
@@ -84,4 +91,5 @@ def mapping(table: Table) -> dict[str, Any]:
     if table.region:
         own |= {INNER_CELLS: _RANGES, BORDER_CELLS: _RANGES}
     columns = {field_name(column.name): field_mapping(column) for column in table.columns}
+    columns |= {key_field(column.name): _KEYWORD for column in table.columns if holds_names(column)}
     return {"dynamic": "strict", "properties": {name: dict(field) for name, field in (own | columns).items()}}

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-import schemas
 from query import tree
 from schemas import Kind
-from schemas.elastic import MOST_TEXT, field_name
+from schemas.elastic import MOST_TEXT
+from store.elastic.patterns import Case, beginning, matching
 
 Body: TypeAlias = dict[str, Any]
 
@@ -21,6 +21,9 @@ MOST_TERMS = 50_000
 
 MOST_RANGES = 500
 """Numbers of one list that are no whole ones and filtered by."""
+
+MOST_CASES = 100
+"""Texts of one list that are looked for in any case."""
 
 NOTHING: Body = {"match_none": {}}
 """The filter that lets no row through."""
@@ -64,8 +67,20 @@ def any_of(filters: Iterable[Body]) -> Body:
     return {"bool": {"should": list(filters), "minimum_should_match": 1}}
 
 
-def column_filter(condition: tree.Predicate, column: schemas.Column) -> Filter | None:
-    """Return the filter of a condition whose operand is a column, be it negated or not."""
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where documents have the values of an operand.
+
+    ``folded`` tells that the operand is what is there in lower case.
+    """
+
+    name: str
+    kind: Kind
+    folded: bool = False
+
+
+def column_filter(condition: tree.Predicate, column: Field) -> Filter | None:
+    """Return the filter of a condition whose operand has a field, be it negated or not."""
     match condition:
         case tree.Comparison(operator="<>", right=tree.Literal() as value):
             return _refused(column, _compared(column, "=", value))
@@ -81,21 +96,24 @@ def column_filter(condition: tree.Predicate, column: schemas.Column) -> Filter |
             return None
 
 
-def _positive(condition: tree.Between | tree.InList | tree.Like, column: schemas.Column) -> Filter | None:
+def _positive(condition: tree.Between | tree.InList | tree.Like, column: Field) -> Filter | None:
     """Return the filter of a condition as if it were not negated."""
     match condition:
         case tree.Between(low=tree.Literal() as low, high=tree.Literal() as high):
             return _between(column, low, high)
         case tree.InList(items=items):
             return _among(column, items)
-        case tree.Like(pattern=tree.Literal(value=str() as pattern), ignore_case=False):
-            return _like(column, pattern)
+        case tree.Like(pattern=tree.Literal(value=str() as pattern)) if column.kind is Kind.TEXT:
+            case = (
+                Case.IGNORED if condition.ignore_case else Case.LOWER_TEXT if column.folded else Case.COUNTS
+            )
+            return _like(column.name, pattern, case) if _is_text(pattern) else None
         case _:
             return None
 
 
 def _negated(
-    condition: tree.Between | tree.InList | tree.Like, column: schemas.Column, found: Filter | None
+    condition: tree.Between | tree.InList | tree.Like, column: Field, found: Filter | None
 ) -> Filter | None:
     if isinstance(condition, tree.InList):
         if not condition.items:
@@ -106,17 +124,16 @@ def _negated(
 
 
 def stored_texts(name: str, texts: Sequence[str]) -> Filter | None:
-    """Return the filter of rows that store one of some texts in a column; None when they are too many."""
+    """Return the filter of rows that have one of some texts in a field; None when they are too many."""
     if len(texts) > MOST_TERMS:
         return None
-    field = field_name(name)
-    found: Body = {"terms": {field: list(texts)}}
+    found: Body = {"terms": {name: list(texts)}}
     if all(_is_short(text) for text in texts):
         return Filter.exactly(found)
-    return Filter(any_of([found, _too_long(field)]), found)
+    return Filter(any_of([found, too_long(name)]), found)
 
 
-def _refused(column: schemas.Column, found: Filter | None) -> Filter | None:
+def _refused(column: Field, found: Filter | None) -> Filter | None:
     """Return the filter of rows for which a condition is false; of those without a value it is unknown."""
     if found is None:
         return None
@@ -130,14 +147,14 @@ def _refused(column: schemas.Column, found: Filter | None) -> Filter | None:
     )
 
 
-def _there(column: schemas.Column) -> Body:
+def _there(column: Field) -> Body:
     """Return the filter of rows that have a value."""
-    name = field_name(column.name)
+    name = column.name
     exists: Body = {"exists": {"field": name}}
-    return any_of([exists, _too_long(name)]) if column.kind is Kind.TEXT else exists
+    return any_of([exists, too_long(name)]) if column.kind is Kind.TEXT else exists
 
 
-def _too_long(name: str) -> Body:
+def too_long(name: str) -> Body:
     """Return the filter of rows whose text is longer than those that are indexed."""
     return {"term": {"_ignored": name}}
 
@@ -152,7 +169,7 @@ def _is_text(value: tree.Value) -> bool:
     return isinstance(value, str) and not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
-def _compared(column: schemas.Column, operator: str, literal: tree.Literal) -> Filter | None:
+def _compared(column: Field, operator: str, literal: tree.Literal) -> Filter | None:
     if literal.value is None:
         return None
     if operator == "=":
@@ -160,24 +177,26 @@ def _compared(column: schemas.Column, operator: str, literal: tree.Literal) -> F
     return _range(column, {_BOUNDS[operator]: literal})
 
 
-def _equal(column: schemas.Column, literal: tree.Literal) -> Filter | None:
+def _equal(column: Field, literal: tree.Literal) -> Filter | None:
     value = literal.value
     if column.kind is Kind.BOOLEAN:
-        found: Body = {"term": {field_name(column.name): value}}
+        found: Body = {"term": {column.name: value}}
         return Filter.exactly(found) if isinstance(value, bool) else None
     if column.kind is Kind.TEXT:
-        return stored_texts(column.name, [str(value)]) if _is_text(value) else None
+        return _texts(column, [str(value)]) if _is_text(value) else None
     return _range(column, {"gte": literal, "lte": literal})
 
 
-def _range(column: schemas.Column, bounds: Mapping[str, tree.Literal]) -> Filter | None:
-    name = field_name(column.name)
+def _range(column: Field, bounds: Mapping[str, tree.Literal]) -> Filter | None:
+    name = column.name
+    if column.folded:
+        return None
     if column.kind is Kind.TEXT:
         texts = {bound: literal.value for bound, literal in bounds.items()}
         if not all(_is_text(text) and len(str(text)) <= MOST_TEXT for text in texts.values()):
             return None
         found: Body = {"range": {name: texts}}
-        return Filter(any_of([found, _too_long(name)]), found)
+        return Filter(any_of([found, too_long(name)]), found)
     numbers: dict[str, int | float] = {}
     for bound, literal in bounds.items():
         number = _bound(column.kind, bound, literal)
@@ -216,13 +235,13 @@ def _whole(bound: str, value: float) -> tuple[str, int] | None:
     return ("gte", math.ceil(value)) if bound in ("gt", "gte") else ("lte", math.floor(value))
 
 
-def _between(column: schemas.Column, low: tree.Literal, high: tree.Literal) -> Filter | None:
+def _between(column: Field, low: tree.Literal, high: tree.Literal) -> Filter | None:
     if low.value is None or high.value is None:
         return None
     return _range(column, {"gte": low, "lte": high})
 
 
-def _among(column: schemas.Column, items: Sequence[tree.Expression]) -> Filter | None:
+def _among(column: Field, items: Sequence[tree.Expression]) -> Filter | None:
     literals = [item for item in items if isinstance(item, tree.Literal)]
     if len(literals) != len(items) or len(literals) > MOST_TERMS:
         return None
@@ -231,24 +250,36 @@ def _among(column: schemas.Column, items: Sequence[tree.Expression]) -> Filter |
     if not known:
         return Filter.exactly(NOTHING)
     if column.kind is Kind.TEXT and all(_is_text(value) for value in values):
-        return stored_texts(column.name, [str(value) for value in values])
+        return _texts(column, [str(value) for value in values])
     if column.kind in _WHOLE and all(type(value) is int and abs(value) < 2**63 for value in values):
-        return Filter.exactly({"terms": {field_name(column.name): values}})
+        return Filter.exactly({"terms": {column.name: values}})
     found = [_equal(column, literal) for literal in known] if len(known) <= MOST_RANGES else [None]
     told = [each.body for each in found if each is not None and each.exact]
     return Filter.exactly(any_of(told)) if len(told) == len(found) else None
 
 
-def _like(column: schemas.Column, pattern: str) -> Filter | None:
-    """Filter by what a pattern begins with."""
-    if column.kind is not Kind.TEXT or not _is_text(pattern):
+def _texts(column: Field, texts: Sequence[str]) -> Filter | None:
+    """Filter by the texts that an operand may be."""
+    if not column.folded:
+        return stored_texts(column.name, texts)
+    found = (
+        [matching(column.name, text, Case.LOWER_TEXT) for text in texts] if len(texts) <= MOST_CASES else []
+    )
+    told = [body for body in found if body is not None]
+    # A wildcard among the texts is a character like others, which a pattern does not say.
+    if not told or len(told) < len(texts) or any("%" in text or "_" in text for text in texts):
         return None
-    fixed = pattern[: min((place for place in map(pattern.find, "%_") if place >= 0), default=len(pattern))]
-    if fixed == pattern:
-        return stored_texts(column.name, [pattern])
-    if not 0 < len(fixed) <= MOST_TEXT:
+    return Filter(any_of([*told, too_long(column.name)]), any_of(told))
+
+
+def _like(name: str, pattern: str, case: Case) -> Filter | None:
+    """Filter by a pattern, or by what it begins with."""
+    if case is Case.COUNTS and beginning(pattern) == pattern:
+        return stored_texts(name, [pattern])
+    found = matching(name, pattern, case)
+    if found is not None:
+        return Filter(any_of([found, too_long(name)]), found)
+    fixed = beginning(pattern)
+    if case is not Case.COUNTS or not 0 < len(fixed) <= MOST_TEXT:
         return None
-    name = field_name(column.name)
-    found: Body = {"prefix": {name: fixed}}
-    whole = not pattern[len(fixed) :].strip("%")
-    return Filter(any_of([found, _too_long(name)]), found if whole else None)
+    return Filter(any_of([{"prefix": {name: fixed}}, too_long(name)]), None)

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import schemas
 from schemas import Kind
 from schemas.arrow import BORDER, HEALPIX, INNER
-from schemas.elastic import BORDER_CELLS, CELL, INNER_CELLS, KEY, SINCE, UNTIL, field_name
+from schemas.elastic import BORDER_CELLS, CELL, INNER_CELLS, KEY, SINCE, UNTIL, field_name, key_field
+from schemas.names import holds_names, name_keys
 from store.lake.rows import keys_of
 
 Operation: TypeAlias = tuple[str, bytes]
@@ -99,6 +100,8 @@ def _columns(table: schemas.Table, batch: pa.RecordBatch) -> tuple[list[str], li
         place = places.get(name)
         if place is not None and (array := batch.column(place)).null_count < len(array):
             add(field_name(name), _values(column, array))
+            if holds_names(column):
+                add(key_field(name), _plain(name_keys(array)))
     if table.position and HEALPIX in places:
         cells = batch.column(places[HEALPIX])
         add(CELL, _plain(pc.if_else(pc.less(cells, 0), None, cells)))

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 import schemas
 from query import tree
-from schemas.elastic import BORDER_CELLS, CELL, INNER_CELLS, is_indexed
-from store.elastic.columns import Body, Filter, all_of, any_of, column_filter, stored_texts
+from query.functions import NAME_KEY
+from schemas import Kind
+from schemas.elastic import BORDER_CELLS, CELL, INNER_CELLS, field_name, is_indexed, key_field
+from schemas.names import holds_names
+from store.elastic.columns import Body, Field, Filter, all_of, any_of, column_filter, stored_texts
 from store.planner import Relation
 
 __all__ = ["Body", "Filter", "all_of", "any_of", "condition_filter", "sky_filter", "texts_filter"]
@@ -49,17 +52,15 @@ def condition_filter(condition: tree.Predicate, alias: str, table: schemas.Table
             return _combined(condition, alias, table)
         case tree.Comparison(operator=operator, left=tree.Literal() as left, right=tree.Column() as right):
             return condition_filter(tree.Comparison(_TURNED[operator], right, left), alias, table)
-        case (
-            tree.Comparison(left=tree.Column() as operand)
-            | tree.IsNull(operand=tree.Column() as operand)
-            | tree.Between(operand=tree.Column() as operand)
-            | tree.InList(operand=tree.Column() as operand)
-            | tree.Like(operand=tree.Column() as operand)
-        ):
-            column = _own(operand, alias, table)
-            return None if column is None else column_filter(condition, column)
+        case tree.Comparison(operator=operator, left=tree.Literal() as left, right=tree.Call() as right):
+            return condition_filter(tree.Comparison(_TURNED[operator], right, left), alias, table)
+        case tree.Comparison(left=operand) | tree.IsNull(operand=operand):
+            field = _field(operand, alias, table)
+        case tree.Between(operand=operand) | tree.InList(operand=operand) | tree.Like(operand=operand):
+            field = _field(operand, alias, table)
         case _:
             return None
+    return None if field is None else column_filter(condition, field)
 
 
 def _opposite(condition: tree.Predicate) -> tree.Predicate | None:
@@ -106,9 +107,26 @@ def sky_filter(relation: Relation, ranges: NDArray[np.int64]) -> Body:
 
 def texts_filter(texts: Mapping[str, Iterable[str]]) -> Body | None:
     """Return the filter of rows that store one of some texts in one of some columns, by lower-case name."""
-    found = [stored_texts(name, list(values)) for name, values in texts.items()]
+    found = [stored_texts(field_name(name), list(values)) for name, values in texts.items()]
     told = [each.body for each in found if each is not None]
     return any_of(told) if len(told) == len(found) else None
+
+
+def _field(operand: tree.Expression, alias: str, table: schemas.Table) -> Field | None:
+    """Return the field of a column of the alias's own, of the keys of its names, or of it in lower case."""
+    match operand:
+        case tree.Column():
+            column = _own(operand, alias, table)
+            return None if column is None else Field(field_name(column.name), column.kind)
+        case tree.Call(name=name, arguments=(tree.Column() as inside,)) if name == NAME_KEY:
+            column = _own(inside, alias, table)
+            known = column is not None and holds_names(column)
+            return Field(key_field(inside.name), Kind.TEXT) if known else None
+        case tree.Call(name="lower", arguments=(tree.Column() as inside,)):
+            column = _own(inside, alias, table)
+            known = column is not None and column.kind is Kind.TEXT
+            return Field(field_name(inside.name), Kind.TEXT, folded=True) if known else None
+    return None
 
 
 def _own(column: tree.Column, alias: str, table: schemas.Table) -> schemas.Column | None:

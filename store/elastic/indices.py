@@ -11,7 +11,7 @@ from typing import Any
 from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 import schemas
-from schemas.elastic import OWN_FIELDS, mapping
+from schemas.elastic import OWN_FIELDS, field_name, key_field, mapping
 from store.elastic.client import Cluster, EngineError, patiently
 from store.elastic.documents import live_at
 from store.elastic.names import FORMAT, META, Names
@@ -140,7 +140,8 @@ class Indices:
             return Fit.OTHER
         missing = wanted.keys() - fields.keys()
         # Rows that are there already have a value in a field of ours; in a new column they have none.
-        if missing & OWN_FIELDS:
+        keys = {key_field(c.name) for c in table.columns if field_name(c.name) in fields}
+        if missing & (OWN_FIELDS | keys):
             return Fit.OTHER
         return Fit.WIDENED if missing else Fit.SAME
 

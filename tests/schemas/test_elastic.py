@@ -17,8 +17,10 @@ from schemas.elastic import (
     UNTIL,
     field_name,
     is_indexed,
+    key_field,
     mapping,
 )
+from schemas.names import holds_names
 
 DECLARED = load_schemas()
 
@@ -32,6 +34,7 @@ def table(*columns: Column, **more: object) -> Table:
 def test_every_column_has_a_field_of_its_own(declared: Table) -> None:
     fields = mapping(declared)["properties"]
     names = [field_name(column.name) for column in declared.columns]
+    names += [key_field(column.name) for column in declared.columns if holds_names(column)]
     assert len(set(names)) == len(names)
     assert fields.keys() - OWN_FIELDS == set(names)
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import schemas
 from query import build, tree
+from query.functions import NAME_KEY
 from schemas import Kind
 from schemas.arrow import lake_schema
 from schemas.elastic import MOST_TEXT, mapping
@@ -35,7 +36,7 @@ tables:
     key: [id]
     columns:
       - {name: id, kind: int, required: true}
-      - {name: text, kind: text}
+      - {name: text, kind: text, ucd: "meta.id;src"}
       - {name: other, kind: text}
       - {name: short, kind: short}
       - {name: int, kind: int}
@@ -51,7 +52,8 @@ tables:
 LONG_TEXTS = ["x" * MOST_TEXT, "x" * (MOST_TEXT + 1), "x" * MOST_TEXT + "y", "\U0001f52d" * 5000]
 TEXTS = [
     *("", " ", "MUSE", "muse", "Muse 2", "NGC 253", "NGC", "a%b", "a_b", "a\\b", "*", "a*", "é", "e\u0301"),
-    *("\U0001f52d", "\uffee", "x", "x\0", *LONG_TEXTS),
+    *("\U0001f52d", "\uffee", "x", "x\0", "ngc-0253", "\u212a\u0130\u00c9", "ki\u00e9", "a.b\n(c]"),
+    *LONG_TEXTS,
 ]
 WHOLE = [0, 1, -1, 2, 7, -7, 100]
 LONGS = [*WHOLE, 2**53, 2**53 + 1, -(2**53) - 1, 2**62, 2**63 - 1, -(2**63)]
@@ -150,29 +152,38 @@ def literals(kind: Kind) -> st.SearchStrategy[tree.Literal]:
 
 
 PATTERNS = st.one_of(
-    st.sampled_from(["%", "", "NGC%", "NGC%%", "%253", "N_C%", "x%", "x%y", "MUSE", "a\\%", "*%", "é%"]),
-    st.text("ax%_é \U0001f52d", max_size=4),
+    st.sampled_from(["%", "", "NGC%", "NGC%%", "%253", "N_C%", "x%", "x%y", "MUSE", "a\\%", "*%", "\u00e9%"]),
+    st.text("axK\u0130i%_\u00e9\u00c9 \U0001f52d.*[(\\", max_size=5),
 )
 
 
-def conditions_on(column: schemas.Column) -> st.SearchStrategy[tree.Predicate]:
-    ref, value = build.column(TABLE, column.name), literals(column.kind)
+@st.composite
+def operands(draw: st.DrawFn) -> tree.Expression:
+    """Columns, and what is computed from those of texts."""
+    column = draw(st.sampled_from(TABLE.columns))
+    ref = build.column(TABLE, column.name)
+    name = draw(st.sampled_from(["", "", "lower", NAME_KEY])) if column.kind is Kind.TEXT else ""
+    return tree.Call(name, (ref,), Kind.TEXT) if name else ref
+
+
+def conditions_on(operand: tree.Expression) -> st.SearchStrategy[tree.Predicate]:
+    ref, value, kind = st.just(operand), literals(operand.kind), operand.kind
     operators = st.sampled_from(get_args(tree.Operator))
     options: list[st.SearchStrategy[Any]] = [
-        st.builds(tree.Comparison, operators, st.just(ref), value),
-        st.builds(tree.Comparison, operators, value, st.just(ref)),
-        st.builds(tree.Between, st.just(ref), value, value, st.booleans()),
+        st.builds(tree.Comparison, operators, ref, value),
+        st.builds(tree.Comparison, operators, value, ref),
+        st.builds(tree.Between, ref, value, value, st.booleans()),
         st.builds(
             tree.InList,
-            st.just(ref),
-            st.lists(value | st.just(tree.Literal(None, column.kind)), max_size=4).map(tuple),
+            ref,
+            st.lists(value | st.just(tree.Literal(None, kind)), max_size=4).map(tuple),
             st.booleans(),
         ),
-        st.builds(tree.IsNull, st.just(ref), st.booleans()),
+        st.builds(tree.IsNull, ref, st.booleans()),
     ]
-    if column.kind is Kind.TEXT:
+    if kind is Kind.TEXT:
         patterns = PATTERNS.map(lambda pattern: tree.Literal(pattern, Kind.TEXT))
-        options.append(st.builds(tree.Like, st.just(ref), patterns, st.booleans(), st.booleans()))
+        options.append(st.builds(tree.Like, ref, patterns, st.booleans(), st.booleans()))
     return st.one_of(options)
 
 
@@ -181,7 +192,7 @@ def joined(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(st.builds(tree.Not, parts), st.builds(tree.And, lists), st.builds(tree.Or, lists))
 
 
-CONDITIONS = st.recursive(st.sampled_from(TABLE.columns).flatmap(conditions_on), joined, max_leaves=5)
+CONDITIONS = st.recursive(operands().flatmap(conditions_on), joined, max_leaves=5)
 
 
 @pytest.mark.slow
@@ -262,11 +273,19 @@ def test_rows_whose_text_is_too_long_may_be_among_them(told: Told, condition: tr
     assert found.certain is not None
 
 
-def test_of_a_pattern_only_the_beginning_is_filtered_by(told: Told) -> None:
-    found = told(like("NGC%3"))
+@pytest.mark.parametrize("pattern", ["%253", "N_C%", "%a.b%", "%\U0001f52d_"])
+def test_patterns_are_filtered_by(told: Told, pattern: str) -> None:
+    found = told(like(pattern))
+    assert found is not None
+    assert found.certain is not None
+
+
+@pytest.mark.parametrize("pattern", [f"x%{'_' * 20}", f"x%{'y' * 1000}"])
+def test_of_a_pattern_that_asks_too_much_the_beginning_is_filtered_by(told: Told, pattern: str) -> None:
+    found = told(like(pattern))
     assert found is not None
     assert found.certain is None
-    assert told(like("%253")) is None
+    assert told(like(pattern[1:])) is None
 
 
 def test_what_is_shown_and_not_stored_is_no_filter(told: Told) -> None:
@@ -274,7 +293,7 @@ def test_what_is_shown_and_not_stored_is_no_filter(told: Told) -> None:
 
 
 def test_a_choice_is_filtered_by_only_if_each_of_its_parts_is(told: Told) -> None:
-    known, unknown = compared("int", "=", 3), like("%253")
+    known, unknown = compared("int", "=", 3), compared("served", "=", "a.example/x")
     assert told(tree.Or((known, unknown))) is None
     both = told(tree.And((known, unknown)))
     assert both is not None
