@@ -19,7 +19,7 @@ from schemas import Kind
 from schemas.arrow import arrow_schema, arrow_type
 from schemas.elastic import field_name
 from store.elastic.columns import Body
-from store.elastic.gather import as_array
+from store.elastic.gather import Inexact, as_array
 from store.elastic.whole import CERTAIN, COUNT, Measure, Whole
 
 MOST_GROUPS = 10_000
@@ -29,10 +29,6 @@ _EXACT = 2**53
 """Whole numbers below which every one is a double, and no other is rounded to it."""
 
 _WHOLE = frozenset({Kind.SHORT, Kind.INT, Kind.LONG, Kind.TIMESTAMP})
-
-
-class Inexact(Exception):  # noqa: N818 - names the condition
-    """Elasticsearch cannot tell this exactly; the message says what."""
 
 
 def aggregations(whole: Whole) -> dict[str, Body]:

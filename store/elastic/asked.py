@@ -61,9 +61,16 @@ class Asked:
 
 
 def asked_of(
-    nodes: Sequence[Any], tables: AbstractSet[str], site: Site, allowed: TimeLimit
+    nodes: Sequence[Any],
+    tables: AbstractSet[str],
+    site: Site,
+    sure: AbstractSet[str],
+    allowed: TimeLimit,
 ) -> dict[str, Asked]:
-    """Say what is asked of each alias of those of the ``tables`` (lower-case names) that a query reads."""
+    """Say what is asked of each alias of those of the ``tables`` (lower-case names) that a query reads.
+
+    ``sure`` are the aliases of which it is worth while to say what is certain.
+    """
     found = {
         node.alias: Asked(node.alias, node.table)
         for node in nodes
@@ -76,7 +83,7 @@ def asked_of(
     for own, conditions in conditions_of(nodes):
         for alias in own.keys() & found.keys():
             for condition in conditions:
-                _ask(found[alias], condition, narrowed.get(id(condition)), allowed)
+                _ask(found[alias], condition, narrowed.get(id(condition)), allowed, sure=alias in sure)
     for sought in sought_texts(column_conditions(nodes), site):
         body = texts_filter(sought.texts) if sought.alias in found else None
         if body is not None and sought.table.by_name[next(iter(sought.texts))].served:
@@ -86,7 +93,14 @@ def asked_of(
     return found
 
 
-def _ask(asked: Asked, condition: tree.Predicate, narrowing: Narrowing | None, allowed: TimeLimit) -> None:
+def _ask(
+    asked: Asked,
+    condition: tree.Predicate,
+    narrowing: Narrowing | None,
+    allowed: TimeLimit,
+    *,
+    sure: bool,
+) -> None:
     if narrowing is None or narrowing.alias != asked.alias:
         found = condition_filter(condition, asked.alias, asked.table)
         asked.add(found)
@@ -94,7 +108,8 @@ def _ask(asked: Asked, condition: tree.Predicate, narrowing: Narrowing | None, a
         return
     relation, region = narrowing.relation, narrowing.region
     ranges = covering(relation, region, allowed)
-    asked.add(Filter(sky_filter(relation, ranges), certain_filter(relation, region)))
+    certain = certain_filter(relation, region) if sure and asked.certain is not None else None
+    asked.add(Filter(sky_filter(relation, ranges), certain))
     # The rows that cells find have still to be told from those near by.
     asked.exact = False
     asked.narrowings.append(narrowing)

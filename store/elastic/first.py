@@ -7,7 +7,7 @@ lie at the cut: -0.0 comes before 0.0, and a missing whole number is the greates
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +68,16 @@ class First:
         return not zero and not extreme
 
 
-def first_of(select: tree.Select, limit: int | None) -> First | None:
-    """Return what a query needs of its one table if it is the first rows; ``limit`` cuts its answer too."""
+def firsts(nodes: Iterable[Any], query: tree.Query, limit: int | None) -> Iterator[First]:
+    """Find the queries, among all nodes of one whose answer ``limit`` cuts, that need the first rows only."""
+    for node in nodes:
+        if isinstance(node, tree.Select):
+            found = _first(node, limit if node is query else None)
+            if found is not None:
+                yield found
+
+
+def _first(select: tree.Select, limit: int | None) -> First | None:
     source, cuts = select.source, [cut for cut in (select.top, limit) if cut is not None]
     if not isinstance(source, tree.TableRef) or not cuts:
         return None

@@ -27,7 +27,16 @@ FIRST_ROWS = 1_000
 """Rows that are asked for before it is known how many there are; reading a row costs more than finding it."""
 
 MOST_VALUES = 6
-"""Columns that are read one by one; of more, reading whole documents is cheaper."""
+"""Columns that are read one by one; of more, reading documents is cheaper."""
+
+MOST_PARTS = 10
+"""Columns that are picked out of documents; of more, reading whole documents is cheaper."""
+
+_IGNORED = "_ignored"
+
+
+class Inexact(Exception):  # noqa: N818 - names the condition
+    """Elasticsearch cannot tell this exactly; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Search:
     """Where documents of a table are, and the version they are asked for at.
 
     Its methods raise ``EngineError`` when not every shard answered, ``ApiError`` and ``TransportError`` when
-    the cluster does not, or answers with an error.
+    the cluster does not, or answers with an error, and ``Inexact`` when a value cannot be read.
     """
 
     client: Elasticsearch
@@ -99,9 +108,10 @@ class Search:
         """Return the part of a request that has some columns read."""
         named = self._named(columns)
         names = [*(field_name(column.name) for column in named), *([CELL] if self.table.position else [])]
-        if len(names) <= MOST_VALUES and all(_has_values(column) for column in named):
-            return {"source": False, "stored_fields": "_none_", "docvalue_fields": names}
-        return {"source_includes": names}
+        if len(names) <= MOST_VALUES and all(is_indexed(column) for column in named):
+            texts = [_IGNORED] if any(column.kind is Kind.TEXT for column in named) else []
+            return {"source": False, "stored_fields": "_none_", "docvalue_fields": [*names, *texts]}
+        return {"source_includes": names} if len(names) <= MOST_PARTS else {}
 
     def read(self, answer: Mapping[str, Any], columns: AbstractSet[str]) -> pa.Table:
         """Return the hits of an answer as rows."""
@@ -116,16 +126,14 @@ class Search:
         return int(self.ask(filters, size=0, track_total_hits=True)["hits"]["total"]["value"])
 
 
-def _has_values(column: schemas.Column) -> bool:
-    """Whether all values of a column are where single columns are read; of texts, the longest are not."""
-    return is_indexed(column) and column.kind is not Kind.TEXT
-
-
 def _document(hit: Mapping[str, Any]) -> Mapping[str, Any]:
     source: Mapping[str, Any] | None = hit.get("_source")
     if source is not None:
         return source
-    return {name: values[0] for name, values in hit.get("fields", {}).items()}
+    fields: Mapping[str, list[Any]] = hit.get("fields", {})
+    if _IGNORED in fields:
+        raise Inexact("a text is too long to be read by itself")
+    return {name: values[0] for name, values in fields.items()}
 
 
 def as_rows(columns: Sequence[schemas.Column], documents: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -11,8 +11,8 @@ from sky.regions import Region, Union
 from store.elastic.columns import Body, all_of, any_of
 from store.planner import Relation
 
-MOST_RANGES = 32
-"""Ranges of cells inside a region that are asked for."""
+MOST_RANGES = 16
+"""Ranges of cells inside a region that are asked for; each costs as much as reading ten rows."""
 
 MOST_PARTS = 100
 """Parts of a union beyond which no row is said to be certain; each of them takes time to be covered."""

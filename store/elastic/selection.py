@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from query import tree
 from sky.footprints import Footprints
-from store.elastic.aggregates import Inexact, aggregations, groups, single_rows
+from store.elastic.aggregates import aggregations, groups, single_rows
 from store.elastic.asked import Asked, asked_of
 from store.elastic.client import EngineError, in_words
-from store.elastic.first import First, beside, first_of
-from store.elastic.gather import FIRST_ROWS, MOST_ROWS, Search
+from store.elastic.first import First, beside, firsts
+from store.elastic.gather import FIRST_ROWS, MOST_ROWS, Inexact, Search
 from store.elastic.reach import Reach
 from store.elastic.state import State
 from store.elastic.whole import Whole, changed, wholes
@@ -71,14 +71,16 @@ class Selector:
             When the time is up.
         """
         nodes = tuple(tree.walk(query))
-        asked = asked_of(nodes, self._state.tables.keys(), self._site, self._allowed)
+        grouped = tuple(wholes(nodes))
+        cut = tuple(firsts(nodes, query, limit))
+        sure = {each.source.alias for each in grouped} | {each.alias for each in cut}
+        asked = asked_of(nodes, self._state.tables.keys(), self._site, sure, self._allowed)
         found = Selected(query)
         anew: dict[int, tree.Select] = {}
-        for whole in wholes(nodes):
+        for whole in grouped:
             self._in_groups(whole, asked, found, anew)
-        for node in nodes:
-            if isinstance(node, tree.Select):
-                self._first_rows(first_of(node, limit if node is query else None), asked, found)
+        for first in cut:
+            self._first_rows(first, asked, found)
         for each in asked.values():
             if each.alias not in found.chosen:
                 self._matching_rows(each, found)
@@ -151,9 +153,9 @@ class Selector:
         parts = [groups(whole, sure["doc_count"], sure), single_rows(whole, rows, tested=tested)]
         return pa.concat_tables(parts, promote_options="default"), tested
 
-    def _first_rows(self, first: First | None, asked: Mapping[str, Asked], found: Selected) -> None:
-        each = None if first is None or first.alias in found.chosen else asked.get(first.alias)
-        if first is None or each is None or each.certain is None:
+    def _first_rows(self, first: First, asked: Mapping[str, Asked], found: Selected) -> None:
+        each = asked.get(first.alias)
+        if each is None or each.certain is None:
             return
         rows = self._attempt(each, lambda search: self._sorted(first, each, search))
         if rows is not None:

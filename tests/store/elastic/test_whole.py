@@ -66,7 +66,7 @@ OTHERWISE = [
     "SELECT MIN(big), MAX(big) FROM sky.obs",
     'SELECT MIN("day"), MAX("day") FROM sky.obs',
     "SELECT did, COUNT(*) FROM sky.obs WHERE n < 5 GROUP BY did",
-    "SELECT COUNT(*) FROM sky.obs WHERE Name LIKE '%U%'",
+    "SELECT COUNT(*) FROM sky.obs WHERE x + 1 > 1",
     "SELECT COUNT(*) FROM sky.obs WHERE n + 1 > 5 AND n < 20",
     "SELECT COUNT(footprint), COUNT(*) FROM sky.obs WHERE n IS NULL",
     "SELECT COUNT(*) FROM sky.obs AS a JOIN sky.plain AS b ON a.n = b.a",
