@@ -7,9 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engines import EngineUnderTest
+from tests.support.engines import EMBEDDED, ENGINES, EngineUnderTest
 from tests.support.holdings import Holdings, write_holdings
 from tests.support.processes import Archive, Server
+
+ON_ALL_ENGINES = {"test_ingest", "test_pyvo", "test_bad_requests", "test_commands_while_serving"}
+"""Modules whose journeys go through an index; the others are about the lake, or have their own cluster."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the engines of each module."""
+    if "engine" in metafunc.fixturenames:
+        name = metafunc.module.__name__.rpartition(".")[2]
+        engines = ENGINES if name in ON_ALL_ENGINES else (EMBEDDED,)
+        metafunc.parametrize(
+            "engine", engines, ids=[engine.name for engine in engines], indirect=True, scope="session"
+        )
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> EngineUnderTest:
+    """Return the engine of the journey."""
+    found: EngineUnderTest = request.param
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +43,7 @@ def ingested(
     engine: EngineUnderTest, small_holdings: Holdings, tmp_path_factory: pytest.TempPathFactory
 ) -> Archive:
     """An archive with the small holdings; for tests that only read."""
-    archive = Archive(tmp_path_factory.mktemp("archive") / "data", engine.settings)
+    archive = Archive(tmp_path_factory.mktemp("archive") / "data", engine.settings())
     archive.run("ingest", small_holdings.folder)
     return archive
 
@@ -39,6 +59,6 @@ def server(ingested: Archive) -> Iterator[Server]:
 @pytest.fixture
 def archive(engine: EngineUnderTest, tmp_path: Path) -> Iterator[Archive]:
     """Give a test an empty archive of its own; nothing may run on it at the end."""
-    own = Archive(tmp_path / "data", engine.settings)
+    own = Archive(tmp_path / "data", engine.settings())
     yield own
     own.wait_quiet()

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.support.digests import tap
+from tests.support.engines import EngineUnderTest
 from tests.support.holdings import Holdings, sky_header, write_image
 from tests.support.processes import Archive, Server, catches, kill_group, wait_until
 
@@ -25,8 +26,8 @@ ASKED = 24
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    return Archive(tmp_path_factory.mktemp("busy") / "data")
+def archive(engine: EngineUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    return Archive(tmp_path_factory.mktemp("busy") / "data", engine.settings())
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import itertools
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -121,20 +121,28 @@ class ElasticEngine:
             self._index.close()
 
 
+def elastic_settings() -> Mapping[str, str]:
+    """Return the settings of an archive with indices of its own on the node of this process."""
+    return {
+        "ONEDFS_ELASTICSEARCH_URL": elasticsearch().url,
+        "ONEDFS_ELASTICSEARCH_PREFIX": f"test{next(_numbers)}",
+    }
+
+
 @dataclass(frozen=True)
 class EngineUnderTest:
     """How tests open an engine over a lake, and the settings with which commands and servers use it.
 
-    ``over`` takes the lake and a folder of the engine's own.
+    ``over`` takes the lake and a folder of the engine's own; ``settings`` are those of one more archive.
     """
 
     name: str
     over: Callable[[Lake, Path], Engine]
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Callable[[], Mapping[str, str]] = dict
 
 
 EMBEDDED = EngineUnderTest("duckdb", DuckEngine)
 """The engine that an archive has without any settings."""
 
-ENGINES = (EMBEDDED, EngineUnderTest("elasticsearch", ElasticEngine))
+ENGINES = (EMBEDDED, EngineUnderTest("elasticsearch", ElasticEngine, elastic_settings))
 """All engines."""
