@@ -96,7 +96,7 @@ def main() -> int:
         report.time(MANY, alternate(dumps, 3, words.seconds / 4))
         _tell(report, serving, growth.engines)
         if words.markdown:
-            words.markdown.write_text(markdown(report, serving, growth.engines), encoding="utf-8")
+            write_between(words.markdown, markdown(report, serving, growth.engines))
         agree = all(fact.get("agree", True) for fact in report.facts.values() if isinstance(fact, dict))
         return 0 if agree and len(serving) == len(known) else 1
 
@@ -117,7 +117,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--heap", help="heap of the Elasticsearch node, such as 2g")
     parser.add_argument("--folder", type=Path, help="where to put the data; several GB per million rows")
     parser.add_argument("--json", type=Path, help="file for the results")
-    parser.add_argument("--markdown", type=Path, help="file for the tables")
+    parser.add_argument("--markdown", type=Path, help="page whose tables are written anew")
     return parser.parse_args()
 
 
@@ -250,6 +250,20 @@ def _tell(report: Report, serving: Sequence[Size], engines: Sequence[str]) -> No
                 if few and many:
                     name = f"{line}, {engine}, {larger.name} beside {smaller.name}"
                     report.promise(name, round(many.p50 / few.p50, 2), 1.5, "x")
+
+
+BEGIN, END = "<!-- tables of bench.growth -->", "<!-- end of the tables -->"
+"""What the tables stand between on a page."""
+
+
+def write_between(page: Path, tables: str) -> None:
+    """Write the tables into a page, in place of those that it has; else at its end."""
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    if BEGIN not in text:
+        text = f"{text}{BEGIN}\n{END}\n"
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    page.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}", encoding="utf-8")
 
 
 def markdown(report: Report, serving: Sequence[Size], engines: Sequence[str]) -> str:
