@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
 from store.port import Index, QueryError, QueryTimeout, QueryTooLarge
 from tests.conformance.judge import answered
 from tests.conformance.row_sets import Rows
-from tests.conformance.world import Row
+from tests.conformance.world import Row, State, as_arrow
+from tests.support.engines import EngineUnderTest
 from vo.adql import AdqlError, translate
 
 Ask = Callable[[str], Rows]
@@ -228,6 +230,27 @@ def test_what_would_take_too_long_to_check_is_refused(indexes: Mapping[str, Inde
 def test_what_the_engine_knows_is_not_adql(indexes: Mapping[str, Index], text: str) -> None:
     with indexes["mixed"].snapshot() as snapshot, pytest.raises(AdqlError):
         translate(text, snapshot.schemas)
+
+
+def test_a_row_that_an_index_does_not_take_is_in_every_answer(
+    engine: EngineUnderTest, rows: Mapping[str, Sequence[Row]], tmp_path: Path
+) -> None:
+    state = State(engine, tmp_path)
+    some = [row for row in rows["lab.obs"] if row["footprint"] is not None][:6]
+    made = as_arrow(state.lake.schemas().table("lab.obs"), some)
+    place = made.schema.get_field_index("_inner")
+    backwards = [[7, 3], *made["_inner"].to_pylist()[1:]]
+    with state.lake.writer("test") as writer:
+        writer.append("lab.obs", made.set_column(place, made.schema.field(place), [backwards]))
+        writer.commit()
+    state.engine.rebuild()
+    try:
+        assert answered(state.index, "SELECT COUNT(*) AS n FROM lab.obs") == [(6,)]
+        found = answered(state.index, "SELECT id, COUNT(*) AS n FROM lab.obs WHERE id > 'A' GROUP BY id")
+        assert sorted(found) == sorted((row["id"], 1) for row in some)
+        assert len(answered(state.index, "SELECT TOP 6 id FROM lab.obs ORDER BY id")) == 6
+    finally:
+        state.engine.close()
 
 
 def test_explaining_a_query_ends_when_the_time_is_up(indexes: Mapping[str, Index]) -> None:
