@@ -26,6 +26,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _FOLLOWING = ("follower", "delta", "generation", "state", "wanted", "selection", "snapshot", "layout")
 
+_ANSWERING = (
+    *("aggregates", "asked", "columns", "filters", "first"),
+    *("gather", "inside", "selection", "snapshot", "whole"),
+)
+
 AREAS = {
     "geometry": (("sky/*.py",), ("tests/sky",)),
     "follower": (
@@ -38,6 +43,14 @@ AREAS = {
             "store/lake/ledger.py",
         ),
         ("tests/store/duckdb", "tests/store/lake", "tests/store/test_planner.py"),
+    ),
+    "elastic": (
+        (*(f"store/elastic/{name}.py" for name in _ANSWERING), "store/planner.py"),
+        (
+            "tests/store/test_planner.py",
+            *(f"tests/store/elastic/test_{name}.py" for name in ("filters", "patterns", "whole", "answers")),
+            *(f"tests/conformance/test_{name}.py" for name in ("answers", "bounds")),
+        ),
     ),
     "resolution": (("vo/adql/*.py", "query/*.py"), ("tests/vo/adql", "tests/query")),
 }
@@ -118,6 +131,9 @@ def main() -> int:
             copy,
             ignore=shutil.ignore_patterns(".venv", ".git", "data", "build", ".hypothesis", "*cache*"),
         )
+        # Where a real Elasticsearch has been put together.
+        (ROOT / "build").mkdir(exist_ok=True)
+        (copy / "build").symlink_to(ROOT / "build")
         for mutation in mutations(patterns, words.seed):
             told = verdict(mutation, tests, copy)
             found[told] += 1
