@@ -56,9 +56,9 @@ class Postgres:
         shown = f":{self.password}" if password else ""
         return f"postgresql://{USER}{shown}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
+    def new_database(self, name: str | None = None) -> str:
         """Make an empty database; returns its name."""
-        name = f"made_{next(self._numbers)}"
+        name = name or f"made_{next(self._numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return name
