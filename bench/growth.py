@@ -28,13 +28,13 @@ from bench.client import TABLE, Client
 from bench.expected import BruteForce, Digest, Nearest, Position, Search
 from bench.lines import Parties, Questions, merged
 from bench.measure import Line, Measured, alternate
+from bench.promises import BARE
 from bench.report import Report
 from bench.run import bare_engine, chosen_engines, end_on_sigterm
 from bench.sample import Sample
 from store.elastic import Cluster
 
 EMBEDDED, ELASTICSEARCH = ENGINES
-BARE = "bare elasticsearch"
 HITS = 100
 """Rows of the answers whose number does not grow."""
 

@@ -16,29 +16,29 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench import cluster, published, rows
+from bench import cluster, promises, published, rows
 from bench.archive import ENGINES, Archive, copied
 from bench.bare import BareDuck, BareElastic, BareEngine
 from bench.bulk import compare_bulk
 from bench.client import TABLE, Client
 from bench.crowd import crowd
 from bench.expected import BruteForce
-from bench.lines import COUNT, FACET, FACETS, GROUP_BY, INTERSECTS_1, NO_OP, SCS, Parties, Questions
+from bench.lines import COUNT, SCS, Parties, Questions
 from bench.measure import alternate
+from bench.promises import AFTER, BARE, BEFORE, QUICK
 from bench.report import Report
 from bench.sample import Sample
 from schemas import load_schemas
 from store.elastic import Cluster, Names
 
 EMBEDDED, ELASTICSEARCH = ENGINES
-BARE, BARE_DUCK = "bare elasticsearch", "bare DuckDB"
-BEFORE = "embedded, before"
+BARE_DUCK = "bare DuckDB"
 PEER = "peer"
 SMALL_ROWS = 50
 CLIENTS = 8
 BULK_DOCUMENTS = 20_000
 
-QUICK, MANY, AFTER = "Questions", "Many rows", "After small loads"
+MANY = "Many rows"
 
 
 @dataclass
@@ -209,7 +209,7 @@ def _measure(bench: Bench, stack: ExitStack) -> None:
         report.say()
         with _stage(bench, "bulk"):
             _bulk(bench, bench.cluster)
-        _promises(report)
+        promises.beside_bare(report)
     if words.peer:
         with _stage(bench, "answers of the peer"):
             _tell_answers(bench, PEER, Client(tap=words.peer), "")
@@ -259,24 +259,6 @@ def _bulk(bench: Bench, of: Cluster) -> None:
     bench.report.promise("bulk, time beside parallel_bulk", found.ratio, 1.3, "x")
 
 
-def _promises(report: Report) -> None:
-    """Compare what goes through HTTP with the bare engine."""
-
-    def median(line: str, party: str) -> float | None:
-        found = report.found(QUICK, line, party)
-        return None if found is None else found.p50
-
-    for line, bound in ((SCS, 3.0), (FACET, 2.0), (FACETS, 2.0), (INTERSECTS_1, 3.0)):
-        ours, bare = median(line, ELASTICSEARCH), median(line, BARE)
-        if ours and bare:
-            report.promise(f"{line}, beside the bare query", round(ours / bare, 2), bound, "x")
-    for line in (COUNT, GROUP_BY):
-        ours, bare, idle = median(line, ELASTICSEARCH), median(line, BARE), median(NO_OP, ELASTICSEARCH)
-        if ours and bare and idle:
-            bound = round(idle + 2 * bare + 5, 2)
-            report.promise(f"{line}, no-op + 2x bare + 5 ms", ours, bound, " ms")
-
-
 def _small_loads(bench: Bench, stack: ExitStack) -> None:
     """Load many small files, and ask the same again beside an archive that is as it was before."""
     words, report = bench.words, bench.report
@@ -307,7 +289,9 @@ def _small_loads(bench: Bench, stack: ExitStack) -> None:
     report.time(AFTER, alternate(lines, words.requests, words.seconds / 2))
     for line in (SCS, COUNT):
         for engine in bench.archives:
-            report.promise(f"{line}, {engine}, after beside before", _grown(report, line, engine), 1.5, "x")
+            report.promise(
+                f"{line}, {engine}, after beside before", promises.grown(report, line, engine), 1.5, "x"
+            )
 
 
 def _written(table: pa.Table, folder: Path) -> Iterator[Path]:
@@ -318,21 +302,3 @@ def _written(table: pa.Table, folder: Path) -> Iterator[Path]:
         path = folder / f"small-{number}.parquet"
         pq.write_table(table.slice(number * SMALL_ROWS, SMALL_ROWS), path)
         yield path
-
-
-def _grown(report: Report, line: str, engine: str) -> float | None:
-    """Return how many times longer an engine takes than before the small loads.
-
-    The archive that is as it was before is asked in the same minutes. What it takes then and took before
-    tells how the machine changed meanwhile, for the engine that has no such copy.
-    """
-    after, beside = report.found(AFTER, line, engine), report.found(AFTER, line, BEFORE)
-    if after is None:
-        return None
-    if engine == EMBEDDED:
-        return None if beside is None else round(after.p50 / beside.p50, 2)
-    before, then = report.found(QUICK, line, engine), report.found(QUICK, line, EMBEDDED)
-    if before is None:
-        return None
-    machine = beside.p50 / then.p50 if beside and then else 1.0
-    return round(after.p50 / before.p50 / machine, 2)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import published, rows
+from bench import promises, published, rows
 from bench.client import Client
 from bench.crowd import Rate
 from bench.lines import Parties, Questions
@@ -63,3 +63,37 @@ def test_every_published_line_is_one_that_is_asked(tmp_path: Path) -> None:
     asked = {line.name for line in (*questions.quick(), *questions.dumps())}
     asked |= {f"8 clients: {name}" for name in questions.crowds()}
     assert published.published().keys() <= asked
+
+
+def test_growth_is_what_the_archive_adds_to_that_of_the_machine() -> None:
+    report = Report()
+
+    def times(title: str, **found: float) -> None:
+        report.timings[title] = [
+            Measured("SCS 0.1 deg", party.replace("_", ", "), Timing(p50, p50, 10))
+            for party, p50 in found.items()
+        ]
+
+    times(promises.QUICK, embedded=10.0, elasticsearch=20.0)
+    times(promises.AFTER, embedded=15.0, elasticsearch=50.0, embedded_before=20.0)
+    # The machine takes twice as long as it did for what has not changed.
+    assert promises.grown(report, "SCS 0.1 deg", "embedded") == 0.75
+    assert promises.grown(report, "SCS 0.1 deg", "elasticsearch") == 1.25
+    assert promises.grown(report, "unknown", "embedded") is None
+
+
+def test_bounds_are_those_of_the_bare_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report()
+    found = {"elasticsearch": 11.0, "bare elasticsearch": 4.0}
+    report.timings[promises.QUICK] = [
+        *(Measured("SCS 0.1 deg", party, Timing(p50, p50, 10)) for party, p50 in found.items()),
+        *(Measured("TAP COUNT(*)", party, Timing(p50 + 3, p50 + 3, 10)) for party, p50 in found.items()),
+        Measured("no-op", "elasticsearch", Timing(1.0, 1.0, 10)),
+    ]
+    promises.beside_bare(report)
+    told = {promise["name"]: (promise["found"], promise["bound"]) for promise in report.promises}
+    assert told == {
+        "SCS 0.1 deg, beside the bare query": (2.75, 3.0),
+        "TAP COUNT(*), no-op + 2x bare + 5 ms": (14.0, 20.0),
+    }
+    assert capsys.readouterr().out.count("kept") == 2
