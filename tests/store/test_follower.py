@@ -30,10 +30,13 @@ class Maintainer:
 
     def __init__(self) -> None:
         self.steps = 0
+        self.reason: str | None = None
+        self.reasons: list[str | None] = []
         self.closed = False
 
     def step(self) -> int | None:
         self.steps += 1
+        self.reasons.append(self.reason)
         if self.steps == 1:
             raise OSError("the disk is full")
         return None
@@ -47,6 +50,7 @@ def test_it_steps_until_told_to_stop_and_waits_longer_after_a_failure() -> None:
     step_until(stop, maintainer, poll=0.5, pause=7.0)
     assert stop.pauses == [7.0, 0.5, 0.5]
     assert (maintainer.steps, maintainer.closed) == (3, True)
+    assert maintainer.reasons == [None, "the disk is full", None]
 
 
 def test_what_is_stopped_before_it_begins_does_nothing_but_close() -> None:

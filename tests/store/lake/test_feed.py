@@ -247,3 +247,16 @@ def test_a_lost_file_makes_the_feed_incomplete(lake: Lake, files: Rows, lost: st
         (folder / "_delta_log/00000000000000000001.json").unlink()
     with pytest.raises(FeedIncomplete, match=r"archive\.files"):
         list(Lake(lake.root, lake.declared).changes(0))
+
+
+def test_the_size_of_changes_is_known_before_they_are_read(lake: Lake, files: Rows) -> None:
+    for method, names in (("append", "abcdef"), ("replace", "ab"), ("delete", "c")):
+        write(lake, method, files(names))
+    compact(lake)
+    assert lake.change_sizes(0, 1) == {"archive.files": 6}
+    assert lake.change_sizes(2, 3) == {"archive.files": 1}
+    assert lake.change_sizes(3, 4)["archive.files"] == 0
+    assert lake.change_sizes(1, 3)["archive.files"] >= sum(
+        change.inserted.num_rows + change.removed_keys.num_rows for change in lake.difference(1, 3).changes
+    )
+    assert lake.difference(0, 3, without={"archive.files"}).changes == ()
