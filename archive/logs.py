@@ -8,7 +8,6 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import orjson
-import structlog
 
 from archive.context import request_id
 
@@ -28,6 +27,8 @@ def _dumps(event: Any, **_: Any) -> str:
 
 def configure(level: str) -> None:
     """Send our log lines, and those of libraries, to standard error from ``level`` on."""
+    import structlog  # noqa: PLC0415 - as in get_logger
+
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
@@ -59,4 +60,6 @@ def configure(level: str) -> None:
 
 def get_logger() -> Any:
     """Return a logger; its methods take an event name and key=value pairs."""
+    import structlog  # noqa: PLC0415 - commands that log nothing do not wait for it
+
     return structlog.get_logger()

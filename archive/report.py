@@ -5,20 +5,27 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from sqlalchemy import Engine
+
 from archive import followers, presence, stores
 from archive.settings import Settings
 from store.database import FollowerStore, QuarantineStore
 from store.lake import Lake
 
 
-def index_status(settings: Settings, lake: Lake | None = None) -> dict[str, Any]:
+def index_status(settings: Settings) -> dict[str, Any]:
     """Say how far the index on disk and the running servers are."""
-    lake = lake or stores.open_lake(settings)
+    engine = stores.open_tables_to_read(settings)
+    try:
+        return _index_status(settings, stores.open_lake(settings), engine)
+    finally:
+        engine.dispose()
+
+
+def _index_status(settings: Settings, lake: Lake, engine: Engine) -> dict[str, Any]:
     version = lake.version()
     alive = presence.servers(settings.run_root)
-    engine = stores.open_tables_to_read(settings)
     known, said = FollowerStore(engine).all(), followers.running(engine)
-    engine.dispose()
     return {
         "engine": settings.engine,
         "lake_version": version,
@@ -34,12 +41,15 @@ def status(settings: Settings) -> dict[str, Any]:
     """Say what the archive holds."""
     lake = stores.open_lake(settings)
     engine = stores.open_tables_to_read(settings)
-    refused = QuarantineStore(engine).counts()
-    engine.dispose()
+    try:
+        refused = QuarantineStore(engine).counts()
+        index = _index_status(settings, lake, engine)
+    finally:
+        engine.dispose()
     return {
         "data": str(settings.root),
         "authority": stores.authority(settings),
-        **index_status(settings, lake),
+        **index,
         "quarantined": sum(refused.values()),
         "quarantine_reasons": refused,
         "tables": {t.name: lake.row_count(t.name) for t in lake.schemas() if not t.virtual},

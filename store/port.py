@@ -9,13 +9,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
 import schemas
-from query import tree
 from schemas.arrow import arrow_schema
+
+if TYPE_CHECKING:
+    # The geometry below it takes a second to import, and who only looks at an engine's state needs none.
+    from query import tree
 
 
 class QueryError(Exception):

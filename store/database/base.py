@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -51,6 +53,14 @@ def upsert(
     ``update`` maps columns to their new value; None stands for the value that was to be inserted.
     """
     insert: sqlite.Insert | postgresql.Insert
-    insert = postgresql.insert(table) if engine.dialect.name == "postgresql" else sqlite.insert(table)
+    # The one dialect that is used is loaded already; the other one is not wanted.
+    if engine.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
+        insert = postgresql.insert(table)
+    else:
+        from sqlalchemy.dialects import sqlite  # noqa: PLC0415
+
+        insert = sqlite.insert(table)
     values = {name: insert.excluded[name] if value is None else value for name, value in update.items()}
     return insert.on_conflict_do_update(index_elements=list(key), set_=values)
