@@ -30,6 +30,7 @@ from store.elastic.state import State, StateDocument, Stored, TableIndex, moment
 from store.elastic.sweep import Sweeper
 from store.follower import awaited
 from store.lake import FeedIncomplete, Lake, LakeError, Step, VersionGone
+from store.port import EngineAway
 
 LOG = logging.getLogger(__name__)
 
@@ -136,14 +137,19 @@ class ElasticFollower:
         ------
         IndexStalled
             When the other process does not do it in time.
-        LakeError, EngineError, ApiError, TransportError
-            When the lake or the cluster fails.
+        EngineAway
+            When the cluster does not answer, or refuses.
+        LakeError, EngineError
+            When the lake or the build fails.
         """
         self._asked = float("-inf")
-        if self._leads():
-            return self._build("it was asked for")
-        self._requests.ask()
-        return awaited(self._built_by_anybody, self._policy.patience)
+        try:
+            if self._leads():
+                return self._build("it was asked for")
+            self._requests.ask()
+            return awaited(self._built_by_anybody, self._policy.patience)
+        except (ApiError, TransportError) as error:
+            raise EngineAway(in_words(error)) from None
 
     def _built_by_anybody(self) -> int | None:
         if self._leads():
