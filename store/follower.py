@@ -1,4 +1,4 @@
-"""What maintainers of all engines share: stepping until told to stop, and waiting for another process."""
+"""What all engines share over time: looking again and again, stepping, waiting for another process."""
 
 from __future__ import annotations
 
@@ -25,6 +25,34 @@ class Stepping(Protocol):
     def close(self) -> None:
         """Let another process maintain the index."""
         ...
+
+
+class Polling:
+    """Looks every ``seconds``, in a thread of its own, until it is closed; None: never.
+
+    A look that fails is logged: a thread that died of it would freeze the archive at its version.
+    """
+
+    def __init__(self, look: Callable[[], object], seconds: float | None) -> None:
+        self._look = look
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        if seconds is not None:
+            self._thread = threading.Thread(target=self._run, args=(seconds,), name="index-poll", daemon=True)
+            self._thread.start()
+
+    def _run(self, seconds: float) -> None:
+        while not self._stop.wait(seconds):
+            try:
+                self._look()
+            except Exception:
+                LOG.exception("looking for a new version failed")
+
+    def close(self) -> None:
+        """Look no more; a look that has begun is waited for."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
 
 
 def step_until(stop: threading.Event, maintainer: Stepping, *, poll: float, pause: float) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,9 @@ from vo.formats.json import objects
 MOST_VALUES = 10_000
 """Distinct values of a facet at most."""
 
+MOST_AHEAD = 300
+"""Rows that are read beyond the page where facets are asked for: of so few they are counted sooner here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
@@ -32,8 +36,10 @@ class Search:
     select: tree.Select
     """All matching rows, in order."""
     page: tree.Select
-    """The rows of this page, with the sort values as further columns."""
+    """The rows of this page and some ahead, with the sort values and the facets as further columns."""
     limit: int
+    most: int
+    """Rows of this page, and ahead of it, at most."""
     facets: tuple[schemas.Column, ...]
     exact: bool
     continued: bool
@@ -60,13 +66,14 @@ def understand(table: schemas.Table, params: SearchParams, cursors: Cursors) -> 
     rest = where
     if params.cursor:
         rest = build.all_of([where, after(order, cursors.read(select, params.cursor))])
-    outputs = (*select.outputs, *_keys(order))
-    page = replace(select, outputs=outputs, where=rest, top=limit + 1)
     facets = tuple(named_columns(table, params.facets or [], "facets"))
     unfit = [column.name for column in facets if column.kind.is_geometry or column.array]
     if unfit:
         raise wrong([Detail("value", f"{name} cannot be counted by value", "facets") for name in unfit])
-    return Search(table, select, page, limit, facets, params.count == "exact", bool(params.cursor))
+    most = limit if params.cursor or not facets or where is None else max(limit, MOST_AHEAD)
+    outputs = (*select.outputs, *_keys(order), *_counted(table, facets))
+    page = replace(select, outputs=outputs, where=rest, top=most + 1)
+    return Search(table, select, page, limit, most, facets, params.count == "exact", bool(params.cursor))
 
 
 def _order(table: schemas.Table, sort: list[str]) -> tuple[tree.Order, ...]:
@@ -91,6 +98,13 @@ def _keys(order: Sequence[tree.Order]) -> list[tree.Output]:
     ]
 
 
+def _counted(table: schemas.Table, facets: Sequence[schemas.Column]) -> list[tree.Output]:
+    return [
+        tree.Output(build.column(table, column.name), column.renamed(f"facet_{i}"))
+        for i, column in enumerate(facets)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Rows of a search as JSON values, and what is known about the rest."""
@@ -107,9 +121,10 @@ class Page:
 
 def run(search: Search, snapshot: Snapshot, cursors: Cursors, seconds: float) -> Page:
     """Answer a search; totals and facets are exact and of the same version as the rows."""
-    answer = snapshot.run(search.page, limit=search.limit + 1, timeout=seconds)
+    answer = snapshot.run(search.page, limit=search.most + 1, timeout=seconds)
     found = answer.table()
     more = found.num_rows > search.limit
+    whole = found.num_rows <= search.most and not search.continued
     shown = found.slice(0, search.limit)
     width = len(search.select.outputs)
     rows = as_json(search.select.columns, shown.select(list(range(width))))
@@ -118,9 +133,11 @@ def run(search: Search, snapshot: Snapshot, cursors: Cursors, seconds: float) ->
         following = cursors.write(search.select, _last(search, shown), snapshot.version)
     total = None
     if search.exact:
-        whole = not more and not search.continued
-        total = shown.num_rows if whole else count(search, snapshot, seconds)
-    facets = {column.name: _facet(search, column, snapshot, seconds) for column in search.facets}
+        total = found.num_rows if whole else count(search, snapshot, seconds)
+    facets = {
+        column.name: _facet_of(found, place) if whole else _facet(search, column, snapshot, seconds)
+        for place, column in enumerate(search.facets, start=found.num_columns - len(search.facets))
+    }
     return Page(snapshot.version, rows, total, following, facets, answer.notes)
 
 
@@ -146,6 +163,16 @@ def count(search: Search, snapshot: Snapshot, seconds: float) -> int:
     return total
 
 
+def _facet_of(found: pa.Table, place: int) -> list[dict[str, Any]]:
+    """Count the values of a column of all rows that match."""
+    return _ranked(Counter(found.column(place).to_pylist()).items())
+
+
+def _ranked(values: Iterable[tuple[Any, int]]) -> list[dict[str, Any]]:
+    ranked = sorted(values, key=lambda pair: (-pair[1], pair[0] is None, str(pair[0])))
+    return [{"value": value, "count": n} for value, n in ranked]
+
+
 def _facet(
     search: Search, column: schemas.Column, snapshot: Snapshot, seconds: float
 ) -> list[dict[str, Any]]:
@@ -160,9 +187,7 @@ def _facet(
     if found.num_rows > MOST_VALUES:
         message = f"{column.name} has more than {MOST_VALUES} values"
         raise wrong([Detail("too-many-values", message, "facets")])
-    values = zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True)
-    ranked = sorted(values, key=lambda pair: (-pair[1], pair[0] is None, str(pair[0])))
-    return [{"value": value, "count": n} for value, n in ranked]
+    return _ranked(zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

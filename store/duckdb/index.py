@@ -17,6 +17,7 @@ from store.duckdb.layout import BadGenerationError, generations
 from store.duckdb.snapshot import DuckSnapshot
 from store.duckdb.state import State, base_tables
 from store.duckdb.wanted import ask_for_generation, refuse
+from store.follower import Polling
 from store.lake import FeedIncomplete, Lake, LakeError
 from store.port import Difference, IndexNotReady, IndexStatus, Site
 from store.sql.instance import Limits
@@ -101,14 +102,10 @@ class DuckIndex:
         self._reason: str | None = "nothing has been indexed yet"
         self._pointer = threading.Lock()
         self._refreshing = threading.Lock()
-        self._stop = threading.Event()
         self._seen: object = None
         self._refused: set[str] = set()
         self.refresh()
-        self._thread: threading.Thread | None = None
-        if poll is not None:
-            self._thread = threading.Thread(target=self._poll, args=(poll,), name="index-poll", daemon=True)
-            self._thread.start()
+        self._polling = Polling(self._poll, poll)
 
     @contextmanager
     def snapshot(self) -> Iterator[DuckSnapshot]:
@@ -157,25 +154,18 @@ class DuckIndex:
 
     def close(self) -> None:
         """Release files and memory."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._polling.close()
         with self._pointer:
             instance, self._current = self._current, None
             self._reason = "the index is closed"
         if instance is not None:
             instance.release()
 
-    def _poll(self, seconds: float) -> None:
-        while not self._stop.wait(seconds):
-            try:
-                seen = (self._lake.version(), _identities(self._folder))
-                if seen != self._seen:
-                    self.refresh()
-                    self._seen = seen
-            except Exception:
-                # A thread that dies here would freeze the archive at its version.
-                LOG.exception("looking for a new version failed")
+    def _poll(self) -> None:
+        seen = (self._lake.version(), _identities(self._folder))
+        if seen != self._seen:
+            self.refresh()
+            self._seen = seen
 
     def _move(self) -> None:
         """Open the newest generation that can be read, when it is newer than ours."""

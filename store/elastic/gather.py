@@ -99,6 +99,11 @@ class Search:
             found = self._page(wanted, columns, most, most + 1)
         return self.read(found, columns)
 
+    def few(self, filters: Sequence[Body], columns: AbstractSet[str], most: int) -> pa.Table | None:
+        """Return the rows that filters let through; None when they are more than ``most``."""
+        found = self._page(filters, columns, most, most + 1)
+        return self.read(found, columns) if found["hits"]["total"]["value"] <= most else None
+
     def _page(
         self, filters: Sequence[Body], columns: AbstractSet[str], size: int, total: int
     ) -> Mapping[str, Any]:

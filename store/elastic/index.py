@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from elastic_transport import ApiError, TransportError
 
@@ -14,20 +13,29 @@ from schemas import Schemas
 from store.elastic.client import Cluster, EngineError, in_words, open_client
 from store.elastic.names import Names, fingerprint
 from store.elastic.reach import Reach
-from store.elastic.snapshot import ElasticSnapshot
+from store.elastic.snapshot import ElasticSnapshot, LakeRows
 from store.elastic.state import State, StateDocument
 from store.elastic.verify import Comparison
+from store.follower import Polling
 from store.lake import Lake, LakeError
 from store.port import Difference, EngineAway, IndexNotReady, IndexStatus, Site
 from store.sql.instance import Limits, open_instance
-
-LOG = logging.getLogger(__name__)
 
 ENGINE = "elasticsearch"
 """What the engine is called in answers."""
 
 _LOOK_SECONDS = 4.0
 """Time for one look at the state."""
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What queries see: a state, its declarations, what of it is ``held`` for them, and the lake's rows."""
+
+    state: State
+    declared: Schemas
+    held: State
+    lake: LakeRows
 
 
 class ElasticIndex:
@@ -53,15 +61,11 @@ class ElasticIndex:
         self._document = StateDocument(looking, Names.of(cluster))
         self._reach = Reach()
         self._instance = open_instance(limits or Limits())
-        self._shown: tuple[State, Schemas, State] | None = None
+        self._shown: _Shown | None = None
         self._reason: str | None = "nothing has been indexed yet"
         self._refreshing = threading.Lock()
-        self._stop = threading.Event()
         self.refresh()
-        self._thread: threading.Thread | None = None
-        if poll is not None:
-            self._thread = threading.Thread(target=self._poll, args=(poll,), name="index-poll", daemon=True)
-            self._thread.start()
+        self._polling = Polling(self.refresh, poll)
 
     @contextmanager
     def snapshot(self) -> Iterator[ElasticSnapshot]:
@@ -69,12 +73,11 @@ class ElasticIndex:
         shown = self._shown
         if shown is None:
             raise IndexNotReady(f"the index is not ready: {self._reason}")
-        _, declared, held = shown
         yield ElasticSnapshot(
             self._client,
-            held,
-            declared,
-            lake=self._lake,
+            shown.held,
+            shown.declared,
+            lake=shown.lake,
             site=self._site,
             instance=self._instance,
             reach=self._reach,
@@ -91,7 +94,7 @@ class ElasticIndex:
                 self._reach.looked(self._reason)
             except LakeError as error:
                 self._reason = str(error)
-            return None if self._shown is None else self._shown[0].version
+            return None if self._shown is None else self._shown.state.version
 
     def _look(self) -> None:
         stored = self._document.read()
@@ -99,9 +102,10 @@ class ElasticIndex:
         if state is None:
             self._reason = "nothing has been indexed yet"
             return
-        if self._shown is None or self._shown[0] != state:
+        if self._shown is None or self._shown.state != state:
             declared = self._lake.schemas(state.version)
-            self._shown = state, declared, _held(state, declared)
+            rows = LakeRows(self._lake, declared, state.version)
+            self._shown = _Shown(state, declared, _held(state, declared), rows)
         self._reason = None
 
     def status(self) -> IndexStatus:
@@ -109,7 +113,7 @@ class ElasticIndex:
         lake_version = self._lake.version()
         if self._shown is None:
             return IndexStatus(ENGINE, None, lake_version, self._reason, away=self._reach.away)
-        state, *_ = self._shown
+        state = self._shown.state
         details = {name: {"index": held.index, "rows": held.rows} for name, held in state.tables.items()}
         refused = sum(held.refused for held in state.tables.values())
         return IndexStatus(
@@ -125,7 +129,7 @@ class ElasticIndex:
         """Compare the documents in the cluster with the lake; see :class:`store.port.Index`."""
         if self._shown is None:
             raise EngineAway(self._reason or "the index is closed")
-        state, declared, _ = self._shown
+        state, declared = self._shown.state, self._shown.declared
         try:
             with self._lake.pinned(state.version):
                 compared = Comparison(self._client, self._lake, state)
@@ -135,20 +139,10 @@ class ElasticIndex:
 
     def close(self) -> None:
         """Release connections and memory."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._polling.close()
         self._shown, self._reason = None, "the index is closed"
         self._instance.close()
         self._client.close()
-
-    def _poll(self, seconds: float) -> None:
-        while not self._stop.wait(seconds):
-            try:
-                self.refresh()
-            except Exception:
-                # A thread that dies here would freeze the archive at its version.
-                LOG.exception("looking for a new version failed")
 
 
 def _held(state: State, declared: Schemas) -> State:

@@ -34,6 +34,9 @@ from store.spherical.refine import footprints_related, positions_inside, searche
 
 LOG = logging.getLogger(__name__)
 
+_FEW = 200
+"""Rows that are read rather than sorted."""
+
 Found = TypeVar("Found")
 
 
@@ -159,10 +162,15 @@ class Selector:
             return
         rows = self._attempt(each, lambda search: self._sorted(first, each, search))
         if rows is not None:
-            found.chosen[each.alias] = rows
+            found.chosen[each.alias] = self._refined(each, rows, found.known)
             each.how |= {"rows from": "elasticsearch", "answered": f"the first {first.count} rows"}
 
     def _sorted(self, first: First, asked: Asked, search: Search) -> pa.Table | None:
+        if not asked.exact:
+            # Of few rows, all are read sooner than the first are found.
+            few = search.few(asked.filters, asked.used, max(first.count, _FEW))
+            if few is not None:
+                return few
         others = beside(first, asked.sure, exact=asked.exact)
         certain = asked.filters if asked.exact else asked.certain or []
         kept = [*certain, {"bool": {"must_not": first.unsorted}}] if first.unsorted else certain

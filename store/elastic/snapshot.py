@@ -58,7 +58,7 @@ class ElasticSnapshot:
         state: State,
         declared: schemas.Schemas,
         *,
-        lake: Lake,
+        lake: LakeRows,
         site: Site,
         instance: duckdb.DuckDBPyConnection,
         reach: Reach,
@@ -69,7 +69,7 @@ class ElasticSnapshot:
         self._site = site
         self._instance = instance
         self._reach = reach
-        self._rows = LakeRows(lake, declared, state.version)
+        self._rows = lake
 
     @property
     def version(self) -> int:
