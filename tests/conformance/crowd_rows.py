@@ -13,31 +13,25 @@ from schemas.elastic import MOST_TEXT
 from store.served import rights
 from tests.conformance.draws import corners, footprint
 from tests.support.engines import SITE
+from tests.support.tables import SHAPED
 
-CROWD = """
+CROWD = f"""
   - name: frames
-    key: [id]
-    position: [ra, dec]
-    region: footprint
-    columns:
-      - {name: id, kind: text, required: true}
-      - {name: did, kind: text, indexed: true, served: "ivo://{authority}/ID?{id}"}
-      - {name: link, kind: text, served: "{public_url}/files/{id}?of={site}"}
-      - {name: rights, kind: text, rights_of: since}
-      - {name: since, kind: timestamp}
-      - {name: ra, kind: double, unit: deg}
-      - {name: dec, kind: double, unit: deg}
-      - {name: footprint, kind: region}
-      - {name: site, kind: text}
-      - {name: note, kind: text}
-      - {name: n, kind: int}
-      - {name: s, kind: short}
-      - {name: big, kind: long}
-      - {name: x, kind: double}
-      - {name: w, kind: double}
-      - {name: f, kind: float}
-      - {name: taken, kind: timestamp}
-      - {name: flag, kind: boolean}
+{SHAPED}\
+      - {{name: did, kind: text, indexed: true, served: "ivo://{{authority}}/ID?{{id}}"}}
+      - {{name: link, kind: text, served: "{{public_url}}/files/{{id}}?of={{site}}"}}
+      - {{name: rights, kind: text, rights_of: since}}
+      - {{name: since, kind: timestamp}}
+      - {{name: site, kind: text}}
+      - {{name: note, kind: text}}
+      - {{name: n, kind: int}}
+      - {{name: s, kind: short}}
+      - {{name: big, kind: long}}
+      - {{name: x, kind: double}}
+      - {{name: w, kind: double}}
+      - {{name: f, kind: float}}
+      - {{name: taken, kind: timestamp}}
+      - {{name: flag, kind: boolean}}
 """
 
 CROWD_KINDS = {
@@ -71,7 +65,7 @@ VALUES: Mapping[str, Sequence[Any]] = {
     ],
     "flag": [None, True, False],
     "since": [None, 946684800000000, 4102444800000000],
-    "stored rights": [None, None, "secure", "public"],
+    "stored rights": [None, None, "secure", "public", "proprietary"],
     "stored link": [None, None, None, "https://elsewhere.example/1", ""],
 }  # fmt: skip
 """What columns hold; what is no finite number is NULL to whoever asks."""
