@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from archive.logs import get_logger
-from store.database import FollowerState, FollowerStore, QuarantineStore, Refusal
+from store.database import FollowerState, FollowerStore, QuarantineStore, Refusal, in_words
 from store.port import EngineAway, Maintainer, RefusedRow
 
 FOLLOWER = "index"
@@ -45,14 +45,18 @@ def beat(engine: Engine, maintainer: Maintainer, version: Callable[[], int | Non
             if maintainer.leads or maintainer.reason:
                 last = _known(version, last)
                 store.beat(FOLLOWER, holder, last, maintainer.reason)
-        except SQLAlchemyError:
-            get_logger().exception("the follower's heartbeat could not be written")
+        except SQLAlchemyError as error:
+            _warn("the follower's heartbeat could not be written", error)
         if stop.wait(_BEAT_SECONDS):
             break
     try:
         store.forget(FOLLOWER, holder)
-    except SQLAlchemyError:
-        get_logger().exception("the follower's last word could not be taken back")
+    except SQLAlchemyError as error:
+        _warn("the follower's last word could not be taken back", error)
+
+
+def _warn(event: str, error: SQLAlchemyError) -> None:
+    get_logger().warning(event, reason=in_words(error))
 
 
 def _known(version: Callable[[], int | None], last: int) -> int:
@@ -78,8 +82,8 @@ class Unindexed:
             get_logger().error("a row is not in the index", table=row.table, key=row.key, reason=row.reason)
         try:
             self._store.put(_refusal(row) for row in rows)
-        except SQLAlchemyError:
-            get_logger().exception("rows that the index does not take could not be quarantined")
+        except SQLAlchemyError as error:
+            _warn("rows that the index does not take could not be quarantined", error)
 
     def settled(self, table: str, keys: Sequence[str] | None) -> None:
         """Forget rows that were replaced or withdrawn; all of a table when it is written anew."""
@@ -89,8 +93,8 @@ class Unindexed:
                 self._store.clear(table, [entry.path for entry in entries])
             else:
                 self._store.clear(table, map(_path, keys))
-        except SQLAlchemyError:
-            get_logger().exception("the quarantine could not be brought up to date")
+        except SQLAlchemyError as error:
+            _warn("the quarantine could not be brought up to date", error)
 
 
 def _refusal(row: RefusedRow) -> Refusal:

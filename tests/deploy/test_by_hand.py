@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from pathlib import Path
 from typing import Any
@@ -110,13 +111,12 @@ def test_what_is_refused_is_kept_in_postgresql(loaded: Deployment, tmp_path: Pat
 
 
 def test_one_follower_leads_and_servers_start_none(loaded: Deployment) -> None:
-    status = loaded.run("index", "status", "--json").stdout
-    assert '"engine": "elasticsearch"' in status
+    status = json.loads(loaded.run("index", "status", "--json").stdout)
+    assert (status["engine"], len(status["servers"])) == ("elasticsearch", 2)
+    assert status["follower"]
     for service in loaded.running:
         words = Path(f"/proc/{service.process.pid}/cmdline").read_bytes().split(b"\0")
         assert (b"--no-follower" in words) == service.name.startswith("api-")
-    leads = (loaded.folder / "follower.log").read_text()
-    assert "Traceback" not in leads
 
 
 def test_when_a_replica_is_killed_the_other_answers(loaded: Deployment) -> None:
@@ -129,6 +129,23 @@ def test_when_a_replica_is_killed_the_other_answers(loaded: Deployment) -> None:
         service.start()
         loaded.wait_ready("api-1")
         assert tap(client, COUNT) == [str(ROWS)]
+
+
+def test_while_the_database_is_away_answers_go_on_and_commands_say_so(loaded: Deployment) -> None:
+    loaded.postgres.stop()
+    try:
+        with loaded.client() as client:
+            assert tap(client, COUNT) == [str(ROWS)]
+        assert "Connection refused" in one_line(loaded.run("migrate"))
+    finally:
+        loaded.postgres.start()
+    assert loaded.run("quarantine", "list").returncode == 0
+    wait_until(lambda: _follower(loaded), "a follower says that it lives", 60)
+    assert "Traceback" not in (loaded.folder / "follower.log").read_text()
+
+
+def _follower(loaded: Deployment) -> Any:
+    return json.loads(loaded.run("index", "status", "--json").stdout)["follower"]
 
 
 def one_line(done: Any) -> str:
