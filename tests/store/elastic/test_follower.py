@@ -13,15 +13,18 @@ from elasticsearch import ApiError, Elasticsearch
 
 import schemas
 from schemas import Column, Kind, Table
-from store.elastic import ElasticFollower, Names, Pace, Policy, Requests, StateDocument
+from store.elastic import ElasticFollower, ElasticIndex, Names, Pace, Policy, Requests, StateDocument
 from store.elastic import follower as module
 from store.elastic.client import Cluster
 from store.elastic.indices import Fit, Indices
 from store.lake import Lake, LakeError, clean_logs, compact, vacuum
-from store.port import IndexStalled
+from store.port import IndexStalled, Site
 from tests.support.elasticsearch.cluster import Node
+from vo.adql import translate
 
 pytestmark = pytest.mark.slow
+
+SITE = Site("here.example", "http://here.example")
 
 CATALOGUE = Table(
     schema_name="cat-alogues",
@@ -167,6 +170,34 @@ def test_a_follower_that_is_behind_takes_several_versions_at_once(world: Any, ob
     world.agrees()
 
 
+def test_a_step_holds_no_more_rows_than_it_may(world: Any, obs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes fewer versions at once, and writes a table anew of which one version changed more."""
+    held: list[int] = []
+    difference = Lake.difference
+
+    def counted(lake: Lake, after: int, upto: int, **options: Any) -> Any:
+        step = difference(lake, after, upto, **options)
+        held.append(sum(change.inserted.num_rows for change in step.changes))
+        return step
+
+    monkeypatch.setattr(Lake, "difference", counted)
+    follower = world.follower(policy=Policy(term=4.0, stride=16, rows=50))
+    follower.step()
+    for first in range(0, 120, 20):
+        world.write("append", "sky.obs", obs(20, first))
+    before = world.state.tables["sky.obs"].index
+    keep_up(follower)
+    assert world.state.tables["sky.obs"].index == before
+    world.write("append", "sky.obs", obs(80, 200))
+    world.write("append", "sky.plain", [{"a": 1, "b": "x", "v": 1.0}])
+    world.write("replace", "sky.obs", obs(10, 195, n=5))
+    keep_up(follower)
+    world.agrees()
+    assert world.state.tables["sky.obs"].index != before
+    assert max(held) <= 50
+    assert len(held) >= 4
+
+
 def test_a_follower_whose_feed_was_cleaned_away_builds_anew_beside(world: Any, obs: Any) -> None:
     follower = world.follower()
     world.write("append", "sky.obs", obs(50))
@@ -254,6 +285,13 @@ def test_a_step_that_ends_after_the_first_table_is_finished_by_another(
     world.agrees()
 
 
+def names_of(index: ElasticIndex, text: str) -> list[Any]:
+    """The sorted values of a query's one column."""
+    with index.snapshot() as snapshot:
+        query = translate(text, snapshot.schemas)
+        return sorted(snapshot.run(query).table().column(0).to_pylist())
+
+
 def _until(met: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not met():
@@ -304,7 +342,8 @@ def test_one_that_slept_while_another_went_on_harms_nothing(
 
 
 def test_a_poison_row_is_set_aside_and_the_rest_lands(world: Any, obs: Any) -> None:
-    follower = world.follower()
+    settled: list[tuple[str, Any]] = []
+    follower = world.follower(settled=lambda table, keys: settled.append((table, keys)))
     world.write("append", "sky.obs", obs(20) + obs(1, 20, _border=[10, 5]))
     follower.step()
     world.write("append", "sky.obs", obs(3, 30) + obs(1, 40, _inner=[7, 3]))
@@ -314,6 +353,7 @@ def test_a_poison_row_is_set_aside_and_the_rest_lands(world: Any, obs: Any) -> N
         ("sky.obs", "ID.000040", 2),
     ]
     assert all("@" in row.reason and "range" in row.reason for row in world.refused)
+    assert settled == [("sky.obs", None), ("sky.plain", None)]
     entry = world.state.tables["sky.obs"]
     assert (entry.rows, entry.refused) == (23, 2)
     held = world.held()["sky.obs"]
@@ -323,6 +363,7 @@ def test_a_poison_row_is_set_aside_and_the_rest_lands(world: Any, obs: Any) -> N
     keep_up(follower)
     world.agrees()
     assert world.state.tables["sky.obs"].refused == 0
+    assert settled[2:] == [("sky.obs", ["ID.000020"]), ("sky.obs", ["ID.000040"])]
 
 
 def test_long_texts_and_long_keys_are_no_poison(world: Any, obs: Any) -> None:
@@ -360,10 +401,20 @@ def test_a_column_of_another_type_is_rolled_out_beside(world: Any, obs: Any) -> 
     before, was = world.state, world.shown()
     table = world.lake.declared.table("sky.plain")
     moved = changed(table, position=("a", "v"))
+    text = "SELECT a FROM sky.plain WHERE a > 4"
+    old_reader = ElasticIndex(world.lake, world.cluster, SITE, poll=None)
+    found = names_of(old_reader, text)
+    assert found == [5, 6, 7, 8, 9]
     world.lake = Lake(world.lake.root, world.lake.declared.with_tables([moved]))
+    new_reader = ElasticIndex(world.lake, world.cluster, SITE, poll=None)
     follower = world.follower()
     _until(lambda: follower.step() is not None)
     after = world.state
+    assert [names_of(old_reader, text), names_of(new_reader, text)] == [found, found], "half-way, too"
+    for reader in (old_reader, new_reader):
+        reader.refresh()
+        assert names_of(reader, text) == found
+        reader.close()
     assert after.version == before.version
     assert after.tables["sky.obs"] == before.tables["sky.obs"]
     assert after.tables["sky.plain"].index != before.tables["sky.plain"].index

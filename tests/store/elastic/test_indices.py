@@ -7,8 +7,11 @@ from typing import Any, cast
 import pytest
 from elasticsearch import Elasticsearch
 
-from store.elastic import Cluster, EngineError
-from store.elastic.indices import Indices
+from schemas import Column, Kind, Table
+from schemas.elastic import mapping
+from schemas.names import NAME_UCD
+from store.elastic import Cluster, EngineError, Names
+from store.elastic.indices import Fit, Indices
 
 Shards = tuple[int, int, int]
 """Copies that there should be, that were refreshed, and that failed."""
@@ -62,6 +65,47 @@ def test_copies_that_are_away_are_no_matter_while_each_shard_has_one() -> None:
 def test_a_shard_that_did_not_hear_of_it_is_a_failure(stand: Stand) -> None:
     with pytest.raises(EngineError, match="not every shard of a was refreshed"):
         refresh(stand)
+
+
+class Held:
+    """An index with the mapping of a table."""
+
+    def __init__(self, table: Table) -> None:
+        self.indices = self
+        self._mapping = mapping(table) | {"_meta": Names("x").meta(table)}
+
+    def get_mapping(self, *, index: str) -> dict[str, Any]:
+        return {index: {"mappings": self._mapping}}
+
+
+def declared(*columns: Column, position: tuple[str, str] | None = None) -> Table:
+    places = (Column(name="ra", kind=Kind.DOUBLE), Column(name="dec", kind=Kind.DOUBLE))
+    number = Column(name="id", kind=Kind.LONG)
+    return Table(
+        schema_name="a", local_name="b", key=("id",), columns=(number, *places, *columns), position=position
+    )
+
+
+NAME = Column(name="name", kind=Kind.TEXT)
+OBJECT = Column(name="name", kind=Kind.TEXT, ucd=NAME_UCD)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "fit"),
+    [
+        (declared(NAME), declared(NAME), Fit.SAME),
+        (declared(), declared(NAME), Fit.WIDENED),
+        (declared(), declared(OBJECT), Fit.WIDENED),
+        (declared(NAME), declared(), Fit.SAME),
+        (declared(NAME), declared(OBJECT), Fit.OTHER),
+        (declared(), declared(position=("ra", "dec")), Fit.OTHER),
+        (declared(NAME), declared(Column(name="name", kind=Kind.LONG)), Fit.OTHER),
+    ],
+    ids=["same", "column", "column of names", "fewer", "keys of names", "cells", "another type"],
+)
+def test_an_index_is_widened_only_by_what_its_rows_do_not_have(was: Table, now: Table, fit: Fit) -> None:
+    indices = Indices(cast(Elasticsearch, Held(was)), Cluster(("http://nowhere:9200",)))
+    assert indices.fit("a-1", now) is fit
 
 
 def test_nothing_is_asked_about_nothing() -> None:
