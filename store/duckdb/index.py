@@ -13,7 +13,7 @@ import duckdb
 from store.compare import differences_in_counts
 from store.duckdb.delta import Delta, NeedsGenerationError
 from store.duckdb.engine import Hold, open_engine
-from store.duckdb.layout import BadGenerationError, generations
+from store.duckdb.layout import BadGenerationError, Manifest, generations
 from store.duckdb.snapshot import DuckSnapshot
 from store.duckdb.state import State, base_tables
 from store.duckdb.wanted import ask_for_generation, refuse
@@ -46,6 +46,7 @@ class _Instance:
         self._hold = Hold(folder)
         try:
             manifest = self._hold.manifest()
+            _require_all(manifest, lake)
             self.engine = open_engine(folder, limits)
             try:
                 self.base_version = manifest.version
@@ -241,6 +242,13 @@ class DuckIndex:
                     0, self._lake.row_count(name, version) - self._lake.row_count(name, state.version)
                 )
         return grown
+
+
+def _require_all(manifest: Manifest, lake: Lake) -> None:
+    """Refuse a generation of a process that knew fewer tables than this one, such as those of a site."""
+    for name, table in lake.schemas(manifest.version).indexed.items():
+        if name not in manifest.by_name and lake.row_count(table.name, manifest.version):
+            raise BadGenerationError(f"{manifest.version}: the rows of {table.name} are not in it")
 
 
 def _check_room(rows: int, room: int) -> None:

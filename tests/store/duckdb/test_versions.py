@@ -14,6 +14,7 @@ from query import build, tree
 from schemas.arrow import arrow_schema
 from store.duckdb.generation import build_generation
 from store.duckdb.wanted import WANTED
+from store.lake import Lake
 from store.port import IndexNotReady
 from tests.store.duckdb.conftest import World
 from vo.adql import translate
@@ -288,6 +289,37 @@ tables:
     columns:
       - {name: id, kind: text, required: true}
 """
+
+
+OTHER = """
+schema: other
+tables:
+  - name: kept
+    key: [id]
+    columns:
+      - {name: id, kind: text, required: true}
+"""
+
+
+def test_a_generation_without_a_table_that_has_rows_is_not_shown(tmp_path: Path) -> None:
+    """As when a follower was started without the declarations of the site."""
+    ours = next(schema for schema in schemas.load_schemas().schemas if schema.name == "TAP_SCHEMA")
+    few = [schemas.parse_schema(BESIDE), ours]
+    world = World(tmp_path, schemas.Schemas([*few, schemas.parse_schema(OTHER)]))
+    try:
+        world.put("held.kept", [{"id": "1"}])
+        build_generation(Lake(world.lake.root, schemas.Schemas(few)), 1, world.index_folder)
+        assert world.index().status().version == 1
+        world.put("other.kept", [{"id": "1"}])
+        build_generation(Lake(world.lake.root, schemas.Schemas(few)), 2, world.index_folder)
+        assert world.index().status().details["generation"] == 1
+        world.put("other.kept", [{"id": "2"}])
+        world.fold()
+        index = world.index()
+        assert index.status().details["generation"] == 3
+        assert ask(index, "SELECT COUNT(*) AS n FROM other.kept") == [{"n": 2}]
+    finally:
+        world.close()
 
 
 def test_changes_of_tables_that_are_not_indexed_take_no_room(
