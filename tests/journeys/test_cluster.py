@@ -214,6 +214,14 @@ def leader(archive: Archive) -> int | None:
     return None if told is None else int(told.rpartition(":")[2])
 
 
+def holding(nodes: list[Node]) -> tuple[Node, Node]:
+    """The nodes that hold the rows: the one that is written to, and the one with the copy."""
+    found = httpx.get(f"{nodes[0].url}/_cat/shards/onedfs-ivoa-obscore?format=json&h=prirep,node").json()
+    by_kind = {shard["prirep"]: shard["node"] for shard in found}
+    by_name = {node.name: node for node in nodes}
+    return by_name[by_kind["p"]], by_name[by_kind["r"]]
+
+
 def is_clean(archive: Archive, nodes: list[Node]) -> None:
     for node in nodes:
         node.wait()
@@ -225,17 +233,17 @@ def is_clean(archive: Archive, nodes: list[Node]) -> None:
 def test_a_node_is_killed_and_another_one_sleeps_while_rows_come_and_searches_run(
     archive: Archive, servers: list[Server], load: Callable[..., str], nodes: list[Node]
 ) -> None:
+    killed, sleeping = holding(nodes)
+    sleeper = sleeping.process
+    assert sleeper is not None
     asker = Asker(servers)
     with asker.asking():
         load()
-        nodes[0].kill()
+        killed.kill()
         load()
-        load()
-        nodes[0].start()
-        nodes[0].wait()
-        wait_green(nodes[0], nodes=3)
-        sleeper = nodes[1].process
-        assert sleeper is not None
+        killed.start()
+        killed.wait()
+        wait_green(killed, nodes=3)
         sleeper.send_signal(signal.SIGSTOP)
         try:
             load("--no-wait")

@@ -97,34 +97,6 @@ def test_a_build_survives_the_death_of_the_node_that_it_writes_to(
     assert killed
 
 
-def test_a_node_that_dies_between_two_changes_takes_no_row_with_it(
-    world: Any, obs: Any, nodes: list[Node], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.write("append", "sky.obs", obs(1000))
-    follower = world.follower(policy=Policy(term=20.0, pause=0.5, stride=1, pace=Pace(chunk_bytes=50_000)))
-    follower.step()
-    wait_green(nodes[0], nodes=3)
-    killed = node_of(world.client, nodes, world.state.tables["sky.obs"].index)
-    stop = threading.Event()
-    thread = threading.Thread(target=follower.run_forever, args=(stop,))
-    thread.start()
-    try:
-        for first in range(0, 1000, 100):
-            world.write("replace", "sky.obs", obs(100, first, n=first))
-            world.write("append", "sky.obs", obs(100, 1000 + first))
-            if first == 300:
-                killed.kill()
-        _until(lambda: _version(world) == world.lake.version())
-        world.agrees()
-        killed.start()
-        killed.wait()
-        wait_green(nodes[0], nodes=3)
-        world.agrees()
-    finally:
-        stop.set()
-        thread.join(120)
-
-
 def _version(world: Any) -> int | None:
     try:
         stored = world.states.read()
