@@ -148,6 +148,15 @@ def test_who_only_answers_cannot_write_the_index() -> None:
     assert granted == {"monitor", "read", "view_index_metadata"}
 
 
+def test_the_pages_name_the_privileges_of_the_keys() -> None:
+    [table] = re.findall(r"(\| who \| indices .*?)\n\n", (ROOT / "docs/operation.md").read_text(), re.DOTALL)
+    for line, who in zip(table.splitlines()[2:], ("reader", "writer"), strict=True):
+        role = json.loads((ROOT / f"deploy/elasticsearch/{who}.json").read_text())["role_descriptors"][who]
+        [index] = role["indices"]
+        told = [re.findall("`([a-z_]+)`", cell) for cell in line.split("|")[2:4]]
+        assert told == [index["privileges"], role["cluster"]]
+
+
 def test_the_proxy_is_told_every_name_of_its_template() -> None:
     template = (ROOT / "deploy/nginx/onedfs.conf.template").read_text()
     assert set(re.findall(r"\$\{(\w+)\}", template)) == SERVICES["proxy"]["environment"].keys()
