@@ -7,8 +7,19 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from schemas.names import name_key
 from tests.conformance import values_oracle as values
-from tests.conformance.expressions import COMPARISONS, Chooser, Cond, Env, Expr, Field, compared, constant
+from tests.conformance.expressions import (
+    COMPARISONS,
+    Chooser,
+    Cond,
+    Env,
+    Expr,
+    Field,
+    compared,
+    constant,
+    quoted,
+)
 from tests.conformance.values_oracle import Truth
 from tests.conformance.world import Row
 
@@ -25,7 +36,7 @@ class StoredConditions:
         field = self.c.pick(self.fields)
         draws = [self._compared, self._compared, self._null, self._among, self._between]
         if field.kind == "text":
-            draws += [self._like, self._like, self._lower]
+            draws += [self._like, self._like, self._lower, self._named]
         if field.kind == "bool":
             draws = [self._flag, self._null]
         return self.c.pick(draws)(field)
@@ -99,6 +110,20 @@ class StoredConditions:
         own = Expr(f"LOWER({field.expr.text})", "text", lowered)
         asked = self.value(field)
         return compared("=", own, constant(values.lower(asked.of({})), "text"))
+
+    def _named(self, field: Field) -> Cond:
+        of, keys = field.expr.of, cache(name_key)
+
+        def key(env: Env) -> Any:
+            found = of(env)
+            return None if found is None else keys(found)
+
+        own = Expr(f"onedfs_name_key({field.expr.text})", "text", key)
+        asked = str(self.value(field).of({}))
+        name = asked.swapcase() if self.c.chance(2) else asked.replace(" ", "-")
+        wanted = keys(name)
+        same = Expr(f"onedfs_name_key({quoted(name)})", "text", lambda _: wanted, plain=True)
+        return compared(self.c.pick(["=", "=", "<>"]), own, same)
 
 
 def _whole(value: int) -> Expr:

@@ -18,46 +18,33 @@ from store.port import Index
 from tests.conformance.crowd_rows import CROWD, make_crowd
 from tests.conformance.draws import Drawn, corners, footprint, place, spread
 from tests.support.engines import EngineUnderTest
+from tests.support.tables import SHAPED, STARS
 
-SCHEMA = """\
+SCHEMA = f"""\
 schema: lab
 tables:
   - name: obs
-    key: [id]
-    position: [ra, dec]
-    region: footprint
-    columns:
-      - {name: id, kind: text, required: true}
-      - {name: ra, kind: double, unit: deg}
-      - {name: dec, kind: double, unit: deg}
-      - {name: footprint, kind: region}
-      - {name: name, kind: text}
-      - {name: n, kind: int}
-      - {name: s, kind: short}
-      - {name: big, kind: long}
-      - {name: x, kind: double}
-      - {name: w, kind: double}
-      - {name: f, kind: float}
-      - {name: taken, kind: timestamp}
-      - {name: flag, kind: boolean}
-  - name: stars
-    key: [star]
-    position: [ra, dec]
-    columns:
-      - {name: star, kind: long, required: true}
-      - {name: ra, kind: double, unit: deg}
-      - {name: dec, kind: double, unit: deg}
-      - {name: radius, kind: double, unit: deg}
-      - {name: name, kind: text}
-      - {name: n, kind: int}
+{SHAPED}\
+      - {{name: name, kind: text}}
+      - {{name: n, kind: int}}
+      - {{name: s, kind: short}}
+      - {{name: big, kind: long}}
+      - {{name: x, kind: double}}
+      - {{name: w, kind: double}}
+      - {{name: f, kind: float}}
+      - {{name: taken, kind: timestamp}}
+      - {{name: flag, kind: boolean}}
+{STARS}\
+      - {{name: name, kind: text}}
+      - {{name: n, kind: int}}
   - name: marks
     key: [id, k]
     columns:
-      - {name: id, kind: text, required: true}
-      - {name: k, kind: int, required: true}
-      - {name: star, kind: long}
-      - {name: v, kind: double}
-      - {name: name, kind: text}"""
+      - {{name: id, kind: text, required: true}}
+      - {{name: k, kind: int, required: true}}
+      - {{name: star, kind: long}}
+      - {{name: v, kind: double}}
+      - {{name: name, kind: text}}"""
 
 Row = dict[str, Any]
 

@@ -15,29 +15,24 @@ from sky.coverage import NEIGHBOURHOOD
 from sky.healpix import STORED_ORDER
 from sky.regions import Circle, Point
 from store.planner import Relation, cell_joins, column_conditions, cone_joins, narrowings
+from tests.support.tables import PLACED, SHAPED
 from vo.adql import translate
 
 DECLARED = schemas.Schemas(
     [
-        parse_schema("""
+        parse_schema(f"""
 schema: s
 tables:
   - name: a
-    key: [id]
-    position: [ra, dec]
-    region: shape
-    columns:
-      - {name: id, kind: text}
-      - {name: ra, kind: double}
-      - {name: dec, kind: double}
-      - {name: other, kind: double}
-      - {name: shape, kind: region}
-      - {name: elsewhere, kind: region}
+{SHAPED}\
+      - {{name: other, kind: double}}
+      - {{name: elsewhere, kind: region}}
   - name: b
     key: [id]
     position: [ra, dec]
-    columns: [{name: id, kind: text}, {name: ra, kind: double}, {name: dec, kind: double}]
-""")
+    columns:
+      - {{name: id, kind: text}}
+{PLACED}""")
     ]
 )
 
@@ -59,10 +54,10 @@ def found(where: str, source: str = "s.a AS a") -> list[tuple[str, Relation]]:
         ("DISTANCE(POINT(a.ra, a.dec), POINT(10, 20)) < 0.5", Relation.POSITION),
         ("0.5 >= DISTANCE(POINT(10, 20), POINT(a.ra, a.dec))", Relation.POSITION),
         ("CONTAINS(POINT(10, 20), CIRCLE(a.ra, a.dec, 0.5)) = 1", Relation.POSITION),
-        ("INTERSECTS(a.shape, CIRCLE(10, 20, 0.5)) = 1", Relation.INTERSECTS),
-        ("INTERSECTS(CIRCLE(10, 20, 0.5), a.shape) = 1", Relation.INTERSECTS),
-        ("CONTAINS(a.shape, CIRCLE(10, 20, 0.5)) = 1", Relation.WITHIN),
-        ("CONTAINS(POINT(10, 20), a.shape) = 1", Relation.CONTAINS),
+        ("INTERSECTS(a.footprint, CIRCLE(10, 20, 0.5)) = 1", Relation.INTERSECTS),
+        ("INTERSECTS(CIRCLE(10, 20, 0.5), a.footprint) = 1", Relation.INTERSECTS),
+        ("CONTAINS(a.footprint, CIRCLE(10, 20, 0.5)) = 1", Relation.WITHIN),
+        ("CONTAINS(POINT(10, 20), a.footprint) = 1", Relation.CONTAINS),
     ],
 )
 def test_a_condition_that_narrows(where: str, relation: Relation) -> None:
@@ -82,7 +77,7 @@ def test_a_condition_that_narrows(where: str, relation: Relation) -> None:
         "CONTAINS(POINT(a.dec, a.ra), CIRCLE(10, 20, 0.5)) = 1",
         "CONTAINS(POINT(a.other, a.dec), CIRCLE(10, 20, 0.5)) = 1",
         "INTERSECTS(a.elsewhere, CIRCLE(10, 20, 0.5)) = 1",
-        "CONTAINS(POINT(a.ra, a.dec), a.shape) = 1",
+        "CONTAINS(POINT(a.ra, a.dec), a.footprint) = 1",
     ],
 )
 def test_a_condition_that_does_not(where: str) -> None:
@@ -93,7 +88,7 @@ def test_the_cone_round_a_row_is_the_cone_round_the_constant() -> None:
     for where in ("CONTAINS(POINT(10, 20), CIRCLE(a.ra, a.dec, 0.5)) = 1", f"{CONE} = 1"):
         (narrowing,) = narrowings(tree.walk(translate(f"SELECT a.id FROM s.a AS a WHERE {where}", DECLARED)))
         assert narrowing.region == Circle(10.0, 20.0, 0.5)
-    inside = translate("SELECT a.id FROM s.a AS a WHERE 1 = CONTAINS(POINT(1, 2), a.shape)", DECLARED)
+    inside = translate("SELECT a.id FROM s.a AS a WHERE 1 = CONTAINS(POINT(1, 2), a.footprint)", DECLARED)
     (narrowing,) = narrowings(tree.walk(inside))
     assert narrowing.region == Point(1.0, 2.0)
 

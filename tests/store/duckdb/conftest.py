@@ -5,54 +5,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 import schemas
-from schemas.arrow import lake_schema
-from sky.coverage import cover_footprints
-from sky.footprints import Footprints
-from sky.healpix import cells
 from store.duckdb import DuckIndex, Follower
 from store.lake import Lake
 from tests.support.engines import SITE, DuckEngine
+from tests.support.lake_rows import as_lake
+from tests.support.tables import PLAIN, SHAPED, STARS
 from vo.adql import translate
 
-SCHEMA = """
+SCHEMA = f"""
 schema: sky
 tables:
   - name: obs
-    key: [id]
-    position: [ra, dec]
-    region: footprint
-    columns:
-      - {name: id, kind: text, required: true}
-      - {name: did, kind: text, indexed: true, served: "ivo://{authority}/ID?{id}"}
-      - {name: ra, kind: double, unit: deg}
-      - {name: dec, kind: double, unit: deg}
-      - {name: footprint, kind: region}
-      - {name: name, kind: text, ucd: "meta.id;src"}
-      - {name: n, kind: int}
-      - {name: big, kind: long}
-      - {name: x, kind: double}
-      - {name: f, kind: float}
-      - {name: day, kind: timestamp}
-      - {name: flags, kind: int, array: "*"}
-  - name: stars
-    key: [star]
-    position: [ra, dec]
-    columns:
-      - {name: star, kind: long, required: true}
-      - {name: ra, kind: double, unit: deg}
-      - {name: dec, kind: double, unit: deg}
-      - {name: radius, kind: double, unit: deg}
-  - name: plain
-    key: [a, b]
-    columns:
-      - {name: a, kind: int, required: true}
-      - {name: b, kind: text, required: true}
-      - {name: v, kind: double}
-"""
+{SHAPED}\
+      - {{name: did, kind: text, indexed: true, served: "ivo://{{authority}}/ID?{{id}}"}}
+      - {{name: name, kind: text, ucd: "meta.id;src"}}
+      - {{name: n, kind: int}}
+      - {{name: big, kind: long}}
+      - {{name: x, kind: double}}
+      - {{name: f, kind: float}}
+      - {{name: day, kind: timestamp}}
+      - {{name: flags, kind: int, array: "*"}}
+{STARS}{PLAIN}"""
 
 
 @pytest.fixture(scope="session")
@@ -131,33 +107,6 @@ def make_stars(count: int, seed: int = 5) -> Rows:
         }
         for i, row in enumerate(near)
     ]
-
-
-def as_lake(table: schemas.Table, rows: Rows) -> pa.Table:
-    """Rows as the indexer writes them, with cells and coverage."""
-    schema = lake_schema(table)
-    columns: dict[str, Any] = {
-        column.name: pa.array([row.get(column.name) for row in rows], schema.field(column.name).type)
-        for column in table.columns
-    }
-    if table.position:
-        ra, dec = (
-            np.array([np.nan if row[name] is None else row[name] for row in rows]) for name in table.position
-        )
-        columns["_healpix"] = pa.array(cells(ra, dec), pa.int64())
-    if table.region:
-        cover = cover_footprints(Footprints.from_text([row[table.region] for row in rows]))
-        for name, inner in (("_inner", True), ("_border", False)):
-            lists: list[list[int]] = [[] for _ in rows]
-            for row, low, high in zip(
-                cover.rows[cover.inner == inner],
-                cover.lo[cover.inner == inner],
-                cover.hi[cover.inner == inner],
-                strict=True,
-            ):
-                lists[row] += [int(low), int(high)]
-            columns[name] = pa.array(lists, pa.list_(pa.int64()))
-    return pa.table(columns, schema=pa.schema([schema.field(name) for name in columns]))
 
 
 class World:

@@ -37,6 +37,15 @@ def clock() -> Clock:
     return Clock()
 
 
+def builds_after(follower: Any, clock: Clock, seconds: float, version: int, early: float = 0.5) -> None:
+    """The follower builds that version when so many seconds have passed, and not earlier."""
+    assert follower.step() is None
+    clock.now += seconds - early
+    assert follower.step() is None
+    clock.now += early
+    assert follower.step() == version
+
+
 @pytest.fixture
 def put(world: Any) -> Put:
     """Write so many new rows as the next version."""
@@ -61,11 +70,7 @@ def test_unless_told_otherwise_a_thousand_rows_wait_for_half_a_minute_of_quiet(
     clock.now += 10_000
     assert follower.step() is None, "999 rows can wait"
     put(1)
-    assert follower.step() is None
-    clock.now += 29.5
-    assert follower.step() is None
-    clock.now += 0.5
-    assert follower.step() == 2
+    builds_after(follower, clock, 30, 2)
 
 
 def test_unless_told_otherwise_fifty_versions_are_folded_however_small(
@@ -248,11 +253,7 @@ def test_the_load_s_end_is_awaited_four_times_as_long_as_the_last_build_took(
     with world.lake.loading():
         put(1)
         ask_for_generation(world.index_folder)
-        assert follower.step() is None
-        clock.now += 399.5
-        assert follower.step() is None
-        clock.now += 0.5
-        assert follower.step() == 1
+        builds_after(follower, clock, 400, 1)
 
 
 def test_before_the_first_build_the_patience_alone_counts(world: Any, put: Put, clock: Clock) -> None:
@@ -261,11 +262,7 @@ def test_before_the_first_build_the_patience_alone_counts(world: Any, put: Put, 
     with world.lake.loading():
         put(1)
         ask_for_generation(world.index_folder)
-        assert follower.step() is None
-        clock.now += 0.25
-        assert follower.step() is None
-        clock.now += 0.25
-        assert follower.step() == 1
+        builds_after(follower, clock, 0.5, 1, early=0.25)
 
 
 def test_unless_told_otherwise_a_load_s_end_is_awaited_for_a_minute(
@@ -276,11 +273,7 @@ def test_unless_told_otherwise_a_load_s_end_is_awaited_for_a_minute(
     with world.lake.loading():
         put(1)
         ask_for_generation(world.index_folder)
-        assert follower.step() is None
-        clock.now += 59.5
-        assert follower.step() is None
-        clock.now += 0.5
-        assert follower.step() == 1
+        builds_after(follower, clock, 60, 1)
 
 
 def test_the_two_newest_generations_are_kept(world: Any, put: Put) -> None:

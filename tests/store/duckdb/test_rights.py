@@ -16,18 +16,9 @@ from archive.access import AccessPolicy
 from store import served
 from store.sql.served import rights_value
 from tests.store.duckdb.conftest import World
+from tests.support.tables import HELD
 from vo.adql import translate
 
-SCHEMA = """
-schema: held
-tables:
-  - name: data
-    key: [id]
-    columns:
-      - {name: id, kind: text, required: true}
-      - {name: rights, kind: text, rights_of: since}
-      - {name: since, kind: timestamp}
-"""
 STORED = {"rights": "c0", "since": "c1"}
 NOW = datetime(2026, 3, 1, 12, 0, 0)  # noqa: DTZ001 - times of the lake are UTC without saying so
 DAY = timedelta(days=1)
@@ -76,7 +67,7 @@ def test_rights_shown_are_those_that_the_access_policy_applies(
 
 def test_rights_are_shown_counted_and_searched_in_generation_and_delta_alike(tmp_path: Path) -> None:
     ours = next(schema for schema in schemas.load_schemas().schemas if schema.name == "TAP_SCHEMA")
-    world = World(tmp_path, schemas.Schemas([schemas.parse_schema(SCHEMA), ours]))
+    world = World(tmp_path, schemas.Schemas([schemas.parse_schema(HELD), ours]))
     soon = datetime.now(UTC).replace(tzinfo=None) + DAY
     try:
         world.put("held.data", [{"id": "old", "since": NOW}, {"id": "kept", "since": soon}, {"id": "open"}])

@@ -8,18 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from elasticsearch import Elasticsearch
 
 import schemas
 from schemas import Kind
-from schemas.arrow import lake_schema
 from schemas.elastic import field_name
-from sky.coverage import cover_footprints
-from sky.footprints import Footprints
-from sky.healpix import cells
 from store.elastic import (
     Cluster,
     ElasticFollower,
@@ -33,44 +28,34 @@ from store.elastic import (
 )
 from store.lake import Lake
 from tests.support.elasticsearch.cluster import Node, one_node
+from tests.support.lake_rows import as_lake
+from tests.support.tables import PLAIN, SHAPED
 
-SCHEMA = """
+SCHEMA = f"""
 schema: sky
 tables:
   - name: obs
-    key: [id]
-    position: [ra, dec]
-    region: footprint
-    columns:
-      - {name: id, kind: text, required: true}
-      - {name: did, kind: text, served: "ivo://{authority}/ID?{id}"}
-      - {name: ra, kind: double, unit: deg}
-      - {name: dec, kind: double, unit: deg}
-      - {name: footprint, kind: region}
-      - {name: Name, kind: text}
-      - {name: tiny, kind: short}
-      - {name: n, kind: int}
-      - {name: big, kind: long}
-      - {name: x, kind: double}
-      - {name: f, kind: float}
-      - {name: flag, kind: boolean}
-      - {name: day, kind: timestamp}
-      - {name: flags, kind: int, array: "*"}
-      - {name: place, kind: point}
-      - {name: round, kind: circle}
-      - {name: shape, kind: polygon}
-      - {name: "odd.name", kind: int}
-  - name: plain
-    key: [a, b]
-    columns:
-      - {name: a, kind: int, required: true}
-      - {name: b, kind: text, required: true}
-      - {name: v, kind: double}
+{SHAPED}\
+      - {{name: did, kind: text, served: "ivo://{{authority}}/ID?{{id}}"}}
+      - {{name: Name, kind: text}}
+      - {{name: tiny, kind: short}}
+      - {{name: n, kind: int}}
+      - {{name: big, kind: long}}
+      - {{name: x, kind: double}}
+      - {{name: f, kind: float}}
+      - {{name: flag, kind: boolean}}
+      - {{name: day, kind: timestamp}}
+      - {{name: flags, kind: int, array: "*"}}
+      - {{name: place, kind: point}}
+      - {{name: round, kind: circle}}
+      - {{name: shape, kind: polygon}}
+      - {{name: "odd.name", kind: int}}
+{PLAIN}\
   - name: hidden
     key: [a]
     indexed: false
     columns:
-      - {name: a, kind: int, required: true}
+      - {{name: a, kind: int, required: true}}
 """
 
 Rows = list[dict[str, Any]]
@@ -107,31 +92,6 @@ def make_obs(count: int, first: int = 0, **more: Any) -> Rows:
             }
         )
     return rows
-
-
-def as_lake(table: schemas.Table, rows: Rows) -> pa.Table:
-    """Rows as the indexer writes them, with cells and coverage."""
-    schema = lake_schema(table)
-    columns: dict[str, Any] = {
-        column.name: pa.array([row.get(column.name) for row in rows], schema.field(column.name).type)
-        for column in table.columns
-    }
-    if table.position:
-        ra, dec = (
-            np.array([np.nan if row[name] is None else row[name] for row in rows]) for name in table.position
-        )
-        columns["_healpix"] = pa.array(cells(ra, dec), pa.int64())
-    if table.region:
-        cover = cover_footprints(Footprints.from_text([row[table.region] for row in rows]))
-        for name, inner in (("_inner", True), ("_border", False)):
-            lists: list[list[int]] = [[] for _ in rows]
-            chosen = cover.inner == inner
-            for row, low, high in zip(cover.rows[chosen], cover.lo[chosen], cover.hi[chosen], strict=True):
-                lists[row] += [int(low), int(high)]
-            columns[name] = pa.array(
-                [row.get(name, own) for row, own in zip(rows, lists, strict=True)], pa.list_(pa.int64())
-            )
-    return pa.table(columns, schema=pa.schema([schema.field(name) for name in columns]))
 
 
 def as_document(table: schemas.Table, row: dict[str, Any]) -> dict[str, Any]:

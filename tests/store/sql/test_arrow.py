@@ -27,6 +27,7 @@ from tests.conformance.queries import Queries
 from tests.conformance.world import Row, build_states, make_rows
 from tests.store.duckdb.conftest import SCHEMA, World, make_obs, make_stars
 from tests.support.engines import ENGINES, SITE
+from tests.support.tables import HELD
 from vo.adql import translate
 
 Form = Callable[[Lake, str], ArrowRows]
@@ -51,14 +52,16 @@ class ArrowSnapshot:
     def schemas(self) -> schemas.Schemas:
         return self.lake.schemas()
 
+    @property
+    def version(self) -> int:
+        return self.lake.version()
+
     def run(self, query: tree.Query, *, limit: int | None = None, timeout: float | None = None) -> Answer:
         names = {node.table.name for node in tree.walk(query) if isinstance(node, tree.TableRef)}
         rows = {name.lower(): self.form(self.lake, name) for name in names if not name.startswith("TAP_")}
         source = ArrowSource(self.lake.schemas(), SITE, rows)
         allowed = TimeLimit(timeout)
-        return run_on_arrow(
-            self.instance, query, source, version=self.lake.version(), limit=limit, allowed=allowed
-        )
+        return run_on_arrow(self.instance, query, source, version=self.version, limit=limit, allowed=allowed)
 
 
 @dataclass
@@ -111,18 +114,6 @@ def test_many_answers_are_those_computed_by_hand(
 ) -> None:
     for seed in range(100 * hundred, 100 * hundred + 100):
         check(seed, rows, indexes)
-
-
-HELD = """
-schema: held
-tables:
-  - name: data
-    key: [id]
-    columns:
-      - {name: id, kind: text, required: true}
-      - {name: rights, kind: text, rights_of: since}
-      - {name: since, kind: timestamp}
-"""
 
 
 @pytest.fixture(scope="module")
