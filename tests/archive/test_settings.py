@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from archive import factory, stores
-from archive.settings import Settings, SettingsError, load_settings
+from archive.settings import Settings, SettingsError, load_settings, shown, source
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,14 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ELASTICSEARCH_URL", "search.example:9200"),
         ("ELASTICSEARCH_URL", "https://search.example"),
         ("ELASTICSEARCH_URL", "http://a:9200, ftp://b"),
+        ("ELASTICSEARCH_URL", "https://elastic:word@search.example:9200"),
         ("ELASTICSEARCH_CA_FILE", "/no/such/file"),
+        ("ELASTICSEARCH_CA_FILE", __file__),
+        ("ELASTICSEARCH_API_KEY", "two\nlines"),
+        ("ELASTICSEARCH_API_KEY", " "),
+        ("DATABASE_URL", "mysql://db.example/onedfs"),
+        ("DATABASE_URL", "onedfs.sqlite"),
+        ("SECRETS", "/no/such/folder"),
         ("ELASTICSEARCH_PREFIX", "One-DFS"),
     ],
 )
@@ -75,6 +82,38 @@ def test_the_embedded_index_is_used_unless_elasticsearch_is_named(monkeypatch: p
     assert settings.elasticsearch_api_key is not None
     assert settings.elasticsearch_api_key.get_secret_value() == "opaque"
     assert "opaque" not in repr(settings)
+
+
+def test_secrets_may_be_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "onedfs_elasticsearch_api_key").write_text("from-a-file\n")
+    (tmp_path / "onedfs_database_password").write_text("this-too")
+    monkeypatch.setenv("ONEDFS_SECRETS", str(tmp_path))
+    monkeypatch.setenv("ONEDFS_DATABASE_PASSWORD", "from-the-environment")
+    settings = load_settings()
+    assert settings.elasticsearch_api_key is not None
+    assert settings.elasticsearch_api_key.get_secret_value() == "from-a-file"
+    assert settings.database_password is not None
+    assert settings.database_password.get_secret_value() == "from-the-environment"
+    assert source(settings, "elasticsearch_api_key") == "file"
+    assert source(settings, "database_password") == "environment"
+    assert source(settings, "title") == "default"
+
+
+@pytest.mark.parametrize(
+    ("url", "seen"),
+    [
+        ("postgresql://me:word@db.example/x", "postgresql://me:**********@db.example/x"),
+        ("postgresql://me:w@rd:@db.example:5432/x", "postgresql://me:**********@db.example:5432/x"),
+        ("postgresql://me@db.example/x", "postgresql://me@db.example/x"),
+        ("sqlite:////a/b.sqlite", "sqlite:////a/b.sqlite"),
+    ],
+)
+def test_no_password_is_shown(monkeypatch: pytest.MonkeyPatch, url: str, seen: str) -> None:
+    monkeypatch.setenv("ONEDFS_DATABASE_URL", url)
+    monkeypatch.setenv("ONEDFS_DATABASE_PASSWORD", "word-beside")
+    settings = load_settings()
+    assert shown(settings, "database_url") == seen
+    assert "word-beside" not in str(shown(settings, "database_password"))
 
 
 def test_limits_have_to_agree(monkeypatch: pytest.MonkeyPatch) -> None:
