@@ -1,6 +1,7 @@
 """How quickly documents are written: by our follower's writer from rows, and by the client's own helper.
 
-The helper is called as it comes, which was quickest here, and given ready documents; ours makes them from the lake's rows on the way.
+The helper is called as it comes, which was quickest here, and given ready documents; ours makes them from
+the lake's rows on the way.
 """
 
 from __future__ import annotations
