@@ -94,6 +94,7 @@ class ElasticFollower:
         )
         self._fitted: dict[str, tuple[str, schemas.Table]] = {}
         self._prepared = False
+        self._sure = False
         self._looked = False
         self._asked = float("-inf")
         self._swept = float("-inf")
@@ -123,8 +124,9 @@ class ElasticFollower:
             LOG.warning("another process keeps the index up to date now")
             return None
         except Exception:
-            # An index may be gone: the next step looks at each.
+            # An index may be gone: the next step looks at each. And some of its changes may be written.
             self._fitted.clear()
+            self._sure = False
             raise
 
     def rebuild(self) -> int:
@@ -198,6 +200,7 @@ class ElasticFollower:
             prepare(self._client, self._names)
             self._prepared = True
         self._fitted.clear()
+        self._sure = False
         try:
             leads = self._lease.acquire()
         except NotFoundError:
@@ -245,7 +248,10 @@ class ElasticFollower:
                 return self._show(State(state.version, tables, moment()), stored)
             newest = self._lake.version()
             if newest > state.version:
-                step, anew = self._next(state.version, newest)
+                begun = None if self._sure else self._indices.begun(state)
+                if begun is not None and begun > newest:
+                    return self._build(f"it has changes of version {begun}, and the lake is of {newest}")
+                step, anew = self._next(state.version, newest, begun)
                 applied = self._applied(tables, step, anew)
                 return self._show(State(step.version, applied, moment()), stored)
         except (FeedIncomplete, VersionGone) as error:
@@ -253,14 +259,18 @@ class ElasticFollower:
         self._sweep(state)
         return None
 
-    def _next(self, after: int, newest: int) -> tuple[Step, set[str]]:
-        """Return the changes that are to be applied next, and the tables that changed too much for that."""
-        upto = min(newest, after + self._policy.stride)
+    def _next(self, after: int, newest: int, begun: int | None) -> tuple[Step, set[str]]:
+        """Return the changes that are to be applied next, and the tables that changed too much for that.
+
+        A step that was ``begun`` up to a version is repeated up to there: what it wrote would be wrong, or
+        written twice, in any other.
+        """
+        upto = min(newest, after + self._policy.stride) if begun is None else begun
         while True:
             indexed = self._lake.schemas(upto).indexed
             changed = self._lake.change_sizes(after, upto)
             sizes = {name: size for name, size in changed.items() if name.lower() in indexed}
-            if upto == after + 1 or sum(sizes.values()) <= self._policy.rows:
+            if begun is not None or upto == after + 1 or sum(sizes.values()) <= self._policy.rows:
                 break
             upto = after + (upto - after) // 2
         anew = {name for name, size in sizes.items() if size > self._policy.rows}
@@ -318,6 +328,7 @@ class ElasticFollower:
         """
         self._lease.require()
         self._states.write(state, over)
+        self._sure = True
         self._sweeper.note(state.version)
         self._point_aliases(state)
         return state.version

@@ -11,10 +11,11 @@ from typing import Any
 from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 import schemas
-from schemas.elastic import OWN_FIELDS, field_name, key_field, mapping
+from schemas.elastic import OWN_FIELDS, SINCE, UNTIL, field_name, key_field, mapping
 from store.elastic.client import Cluster, EngineError, patiently
 from store.elastic.documents import live_at
 from store.elastic.names import FORMAT, META, Names
+from store.elastic.state import State
 
 LOG = logging.getLogger(__name__)
 
@@ -102,6 +103,31 @@ class Indices:
         if answer["_shards"]["failed"]:
             raise EngineError(f"a shard of {index} did not count its rows")
         return int(answer["count"])
+
+    def begun(self, state: State) -> int | None:
+        """Return the version that a step wrote changes for which the state does not show; None without any.
+
+        Raises
+        ------
+        EngineError
+            When a shard did not answer.
+        """
+        names = sorted({entry.index for entry in state.tables.values()})
+        if not names:
+            return None
+        self.refresh(names)
+        later = {"gt": state.version}
+        answer = self._client.search(
+            index=names,
+            size=0,
+            query={"bool": {"should": [{"range": {SINCE: later}}, {"range": {UNTIL: later}}]}},
+            aggs={name: {"max": {"field": name}} for name in (SINCE, UNTIL)},
+            track_total_hits=False,
+            allow_partial_search_results=False,
+            request_cache=False,
+        )
+        found = [answer["aggregations"][name]["value"] or 0 for name in (SINCE, UNTIL)]
+        return int(max(found)) if max(found) > state.version else None
 
     def refresh(self, indices: Iterable[str]) -> None:
         """Make visible what was written.

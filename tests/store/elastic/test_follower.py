@@ -269,6 +269,26 @@ def test_a_step_that_is_repeated_changes_nothing(
         world.agrees()
 
 
+def test_a_step_that_failed_is_repeated_as_it_was_though_more_has_come(
+    world: Any, obs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = world.follower(policy=Policy(term=4.0))
+    world.write("append", "sky.obs", obs(60))
+    keep_up(follower)
+    world.write("replace", "sky.obs", obs(10, n=3))
+    world.write("append", "sky.obs", obs(5, 100))
+    world.write("delete", "sky.obs", obs(5, 20))
+    with monkeypatch.context() as patch:
+        patch.setattr(StateDocument, "write", _dies)
+        with pytest.raises(_DiedError):
+            follower.step()
+    world.write("replace", "sky.obs", obs(10, n=4))
+    world.write("delete", "sky.obs", obs(5, 100))
+    world.write("append", "sky.obs", obs(5, 20))
+    keep_up(follower)
+    world.agrees()
+
+
 def test_a_step_that_ends_after_the_first_table_is_finished_by_another(
     world: Any, obs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
