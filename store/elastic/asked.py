@@ -38,6 +38,9 @@ class Asked:
     """Whether there are conditions that the query itself has to test, besides those of ``narrowings``."""
     narrowings: list[Narrowing] = field(default_factory=list)
     how: dict[str, Any] = field(default_factory=dict)
+    """What is told to people."""
+    why: str | None = None
+    """Why Elasticsearch is not to be asked for it."""
 
     def add(self, found: Filter | None) -> None:
         """Take over what is known of one more condition that all rows have to fulfil."""
@@ -48,11 +51,6 @@ class Asked:
         if found is not None:
             self.filters.append(found.body)
         self.exact = self.exact and found is not None and found.exact
-
-    @property
-    def away(self) -> bool:
-        """Whether asking for it failed already."""
-        return "not from elasticsearch" in self.how
 
     @property
     def sure(self) -> Body:

@@ -114,10 +114,10 @@ class Selector:
         aggs = aggregations(whole)
         if asked.exact:
             if not asked.filters and not aggs:
-                asked.how["answered"] = "counted when the index was written"
+                asked.how["answered"] = "by the number of rows that the index keeps"
                 return groups(whole, self._entry_rows(asked), {}), False
             answer = search.ask(asked.filters, size=0, track_total_hits=not whole.keys, aggs=aggs or None)
-            asked.how["answered"] = "whole in Elasticsearch"
+            asked.how["answered"] = "whole in Elasticsearch: groups and counts"
             total = answer["hits"]["total"]["value"] if not whole.keys else 0
             return groups(whole, total, answer.get("aggregations", {})), False
         return self._groups_and_rows(whole, asked, search, known)
@@ -149,7 +149,8 @@ class Selector:
             rows = search.rows(asked.filters, asked.used, without=asked.sure)
         if rows is None:
             return None
-        asked.how |= {"answered": "in Elasticsearch where that is certain", "certain": sure["doc_count"]}
+        asked.how["answered"] = "in Elasticsearch as far as cells and filters are certain; other rows tested"
+        asked.how["certain"] = sure["doc_count"]
         asked.how["candidates"] = rows.num_rows
         rows = self._refined(asked, rows, known)
         tested = asked.tested and rows.num_rows > 0
@@ -163,7 +164,8 @@ class Selector:
         rows = self._attempt(each, lambda search: self._sorted(first, each, search))
         if rows is not None:
             found.chosen[each.alias] = self._refined(each, rows, found.known)
-            each.how |= {"rows from": "elasticsearch", "answered": f"the first {first.count} rows"}
+            words = f"from the first {first.count} rows of Elasticsearch, and those that it is not certain of"
+            each.how |= {"rows from": "elasticsearch", "answered": words}
 
     def _sorted(self, first: First, asked: Asked, search: Search) -> pa.Table | None:
         if not asked.exact:
@@ -189,9 +191,14 @@ class Selector:
         rows = None
         if asked.filters:
             rows = self._attempt(asked, lambda search: self._gathered(asked, search))
-        asked.how["rows from"] = "lake" if rows is None else "elasticsearch"
-        if rows is not None:
-            found.chosen[asked.alias] = self._refined(asked, rows, found.known)
+        if rows is None:
+            why = "nothing narrows it" if not asked.filters else "too many rows"
+            asked.how |= {"rows from": "lake", "answered": f"from the lake: {asked.why or why}"}
+            return
+        tested = ", tested exactly against the region" if asked.narrowings else ""
+        words = f"from the rows that Elasticsearch lets through{tested}"
+        asked.how |= {"rows from": "elasticsearch", "answered": words}
+        found.chosen[asked.alias] = self._refined(asked, rows, found.known)
 
     def _gathered(self, asked: Asked, search: Search) -> pa.Table | None:
         rows = search.rows(asked.filters, asked.used)
@@ -203,8 +210,8 @@ class Selector:
         """Return what is asked for; None when the lake, or asking for less, has to do."""
         entry = self._state.tables[asked.table.name.lower()]
         trouble = "it does not take all rows" if entry.refused else self._reach.trouble
-        if trouble is not None or asked.away:
-            asked.how.setdefault("not from elasticsearch", trouble)
+        if trouble is not None or asked.why is not None:
+            asked.why = asked.why or trouble
             return None
         self._allowed.check()
         seconds = self._allowed.left
@@ -212,13 +219,13 @@ class Selector:
         try:
             return ask(search)
         except Inexact as error:
-            asked.how["not whole"] = str(error)
+            asked.how["not exact"] = str(error)
         except (ApiError, TransportError, EngineError) as error:
             self._reach.failed(error, seconds)
             self._allowed.check()
             # The lake has the same rows at the same version.
             LOG.warning("reading the lake instead: %s", in_words(error))
-            asked.how["not from elasticsearch"] = in_words(error)
+            asked.why = in_words(error)
         return None
 
     def _refined(self, asked: Asked, rows: pa.Table, known: set[int]) -> pa.Table:

@@ -121,7 +121,7 @@ def test_a_plan_says_what_elasticsearch_selects(told: tuple[World, ElasticIndex]
     assert selected["rows from"] == "elasticsearch"
     assert selected["filters"] == 2
     assert 0 < selected["exact"][0] <= selected["candidates"] < 300
-    assert whole["tables"][0]["answered"] == "counted when the index was written"
+    assert whole["tables"][0]["answered"] == "by the number of rows that the index keeps"
 
 
 def test_while_the_cluster_is_away_the_lake_answers(
