@@ -30,6 +30,7 @@ _ADVICE = {
 """What an operator can do about an answer."""
 
 _TLS_CAUSE = re.compile(r"SSL: \w+\] (.+?) \(_ssl")
+_SYSTEM_CAUSE = re.compile(r"\[Errno -?\d+\] ([^()\[\]'\"]+)")
 
 _TLS_ADVICE = (
     "; name the certificate of the authority that signed the cluster's by ONEDFS_ELASTICSEARCH_CA_FILE, "
@@ -125,8 +126,17 @@ def in_words(error: Exception) -> str:
     if isinstance(error, TlsError):
         return f"Elasticsearch cannot be trusted: {_tls_cause(error)}{_TLS_ADVICE}"
     if isinstance(error, TransportError):
-        return f"Elasticsearch does not answer: {_one_line(str(error))}"
+        return f"Elasticsearch does not answer: {_transport_cause(error)}"
     return f"{type(error).__name__}: {error}" if not str(error) else str(error)
+
+
+def _transport_cause(error: TransportError) -> str:
+    """Return what the operating system says, without the calls and addresses that it came through."""
+    if isinstance(error, ConnectionTimeout):
+        return "it takes too long"
+    text = _one_line(str(error))
+    found = _SYSTEM_CAUSE.search(text)
+    return found[1].strip() if found else text
 
 
 def _tls_cause(error: TlsError) -> str:

@@ -62,6 +62,11 @@ def test_reasons_are_told_in_one_line_down_to_the_cause() -> None:
     refused = ConnectionError("x", errors=(OSError("refused"),))
     assert in_words(refused).startswith("Elasticsearch does not answer: ")
     assert "refused" in in_words(refused)
+    told = OSError("HTTPConnection(host='a', port=9): Failed to connect: [Errno 111] Connection refused")
+    assert in_words(ConnectionError("x", errors=(told,))) == (
+        "Elasticsearch does not answer: Connection refused"
+    )
+    assert in_words(ConnectionTimeout("x")) == "Elasticsearch does not answer: it takes too long"
     assert in_words(ValueError()) == "ValueError: "
 
 
