@@ -106,7 +106,7 @@ def test_a_changed_declaration_rolls_out_without_downtime(tmp_path: Path) -> Non
 
 
 def test_refused_rows_are_in_quarantine_and_answered_from_the_lake(tmp_path: Path) -> None:
-    archive = Archive(tmp_path / "data", elastic_settings() | {"ONEDFS_SITE": site(tmp_path / "s", BEFORE)})
+    archive = Archive(tmp_path / "data", {**elastic_settings(), "ONEDFS_SITE": site(tmp_path / "s", BEFORE)})
     with archive.server() as server:
         archive.run("load", stars(tmp_path / "a.csv", range(45)), "--table", "survey.stars")
         refuse = f"{elasticsearch().url}/{index_of(archive, 'survey.stars')}/_settings"
