@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from elasticsearch import Elasticsearch
 
-from bench.client import MOST_ROWS
+from bench.client import MOST_ROWS, TABLE
 from bench.expected import Position
+from schemas import load_schemas
 from sky.coverage import search_ranges
 from sky.forms import Circle
 from sky.healpix import cells
-from store.elastic import Cluster
+from store.elastic import Cluster, Names
 
 Body = dict[str, Any]
 
@@ -64,6 +65,11 @@ class BareElastic:
     def __init__(self, cluster: Cluster, index: str) -> None:
         self._client = plain_client(cluster)
         self._index = index
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> Self:
+        """Open the index that an archive's follower wrote."""
+        return cls(cluster, Names.of(cluster).alias(load_schemas().table(TABLE)))
 
     def near(self, position: Position, radius: float) -> Body:
         """Filter by ranges of the position's cell."""
@@ -131,7 +137,10 @@ class BareElastic:
 
 
 class BareDuck:
-    """Asks one DuckDB table that is sorted by cell, through its Python client; it has no footprints."""
+    """Asks one DuckDB table, sorted by cell a million rows at a time, through its Python client.
+
+    It has no footprints.
+    """
 
     def __init__(self, rows: Path, file: Path) -> None:
         self._database = duckdb.connect(str(file))

@@ -7,66 +7,25 @@ found is kept when a size fails.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from bench import cluster, rows
-from bench.archive import ENGINES, Archive, copied, size_of
-from bench.bare import BareElastic
-from bench.client import TABLE, Client
-from bench.expected import BruteForce, Digest, Nearest, Position, Search
-from bench.lines import Parties, Questions, merged
+from bench.archive import ENGINES
+from bench.lines import merged
 from bench.measure import Line, Measured, alternate
 from bench.promises import BARE
 from bench.report import Report
-from bench.run import bare_engine, chosen_engines, end_on_sigterm
-from bench.sample import Sample
-from store.elastic import Cluster
+from bench.run import chosen_engines, end_on_sigterm
+from bench.sample import DRAWN, Sample
+from bench.sizes import ELASTICSEARCH, Size, Sizes, prefixes, promise_growth, questions_to, same_number
 
-EMBEDDED, ELASTICSEARCH = ENGINES
-HITS = 100
-"""Rows of the answers whose number does not grow."""
-
-SAME_SCS, SAME_TAP = f"SCS, {HITS} rows", f"TAP cone, {HITS} rows"
 TITLE, MANY = "Growth", "Growth, many rows"
-_TESTED = ["obs_publisher_did", "s_ra", "s_dec", "s_region"]
-_STEP = 10_000
-
-
-@dataclass
-class Size:
-    """What is known of the first so many rows, and what serves them."""
-
-    rows: int
-    searches: Sequence[Search]
-    expected: dict[str, Digest]
-    circles: list[tuple[Position, float]]
-    archives: dict[str, Archive] = field(default_factory=dict)
-    bare: BareElastic | None = None
-
-    @property
-    def name(self) -> str:
-        """The number of rows as people write it."""
-        return named(self.rows)
-
-
-def named(number: int) -> str:
-    """Write a number of rows: 10 k, 1 M."""
-    for unit, suffix in ((1_000_000, " M"), (1000, " k")):
-        if number >= unit:
-            return f"{number / unit:g}{suffix}"
-    return str(number)
 
 
 def main() -> int:
@@ -84,9 +43,9 @@ def main() -> int:
         path = folder / "rows.parquet"
         began = time.perf_counter()
         rows.write(path, sizes[-1])
-        known = prefixes(path, sizes)
+        known, _ = prefixes(path, sizes)
         report.note("sizes", sizes, f"{sizes[-1]} rows made in {time.perf_counter() - began:.0f} s")
-        growth = _Growth(report, folder, chosen_engines(words.engine, report), stack)
+        growth = Sizes(report, folder, chosen_engines(words.engine, report), stack)
         if ELASTICSEARCH in growth.engines:
             growth.cluster, what = stack.enter_context(cluster.running(folder, sum(sizes), words.heap))
             report.note("cluster", what, f"Elasticsearch: {what}")
@@ -94,7 +53,10 @@ def main() -> int:
         quick, dumps = _lines(serving, path, words.requests)
         report.time(TITLE, alternate(quick, words.requests, words.seconds))
         report.time(MANY, alternate(dumps, 3, words.seconds / 4))
-        _tell(report, serving, growth.engines)
+        for size in serving:
+            for engine, archive in size.archives.items():
+                report.facts[f"{engine} {size.rows}"]["serving_memory"] = archive.memory()
+        promise_growth(report, TITLE, serving)
         if words.markdown:
             write_between(words.markdown, markdown(report, serving, growth.engines))
         agree = all(fact.get("agree", True) for fact in report.facts.values() if isinstance(fact, dict))
@@ -121,94 +83,6 @@ def _words() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def prefixes(path: Path, sizes: Sequence[int]) -> list[Size]:
-    """Compute, for the first rows of a file, what searches find and which circles hold ``HITS`` rows."""
-    sample = Sample(path, limit=sizes[0])
-    places = sample.positions("growth", 40)
-    truth, nearest = BruteForce(sample.searches()), Nearest(places, HITS)
-    found: list[Size] = []
-    seen = 0
-    for batch in pq.ParquetFile(path).iter_batches(_STEP, columns=_TESTED):
-        table = pa.Table.from_batches([batch])
-        while table.num_rows:
-            part = table.slice(0, sizes[len(found)] - seen)
-            truth.add(part)
-            nearest.add(part)
-            seen += part.num_rows
-            table = table.slice(part.num_rows)
-            if seen == sizes[len(found)]:
-                circles = list(zip(places, nearest.radii(), strict=True))
-                found.append(Size(seen, truth.searches, truth.digests(), circles))
-    return found
-
-
-@dataclass
-class _Growth:
-    """Where archives of all sizes are opened."""
-
-    report: Report
-    folder: Path
-    engines: Sequence[str]
-    stack: ExitStack
-    cluster: Cluster | None = None
-
-    def serve(self, size: Size) -> bool:
-        """Load so many rows, and serve them with each engine; whether that came about."""
-        try:
-            lake = self._load(size)
-            for engine in self.engines:
-                self._serve(size, engine, copied(lake, self.folder / f"{engine}-{size.rows}", index=False))
-        except Exception as error:  # noqa: BLE001 - a size that fails is told, and the others are measured
-            self.report.note(
-                f"failed {size.rows}", str(error), f"{size.name}: {type(error).__name__}: {error}"
-            )
-            return False
-        shutil.rmtree(lake)
-        return True
-
-    def _load(self, size: Size) -> Path:
-        lake = self.folder / f"lake-{size.rows}"
-        path = self.folder / f"rows-{size.rows}.parquet"
-        rows.write(path, size.rows)
-        began = time.perf_counter()
-        Archive(lake).run("load", str(path), "--table", TABLE, "--no-wait")
-        lasted = time.perf_counter() - began
-        path.unlink()
-        size_of_lake = size_of(lake / "lake")
-        self.report.note(
-            f"lake {size.rows}",
-            {"seconds": round(lasted, 1), "bytes": size_of_lake},
-            f"{size.name}: loaded into the lake in {lasted:.1f} s, {size_of_lake / 1e6:.0f} MB",
-        )
-        return lake
-
-    def _serve(self, size: Size, engine: str, data: Path) -> None:
-        own = None
-        if engine == ELASTICSEARCH and self.cluster is not None:
-            own = replace(self.cluster, prefix=f"{self.cluster.prefix}_{size.rows}")
-        # All sizes serve at the same time: they do not look for new data five times per second.
-        archive = Archive(data, own, poll=5.0)
-        self.stack.callback(archive.close)
-        began = time.perf_counter()
-        archive.start()
-        lasted = time.perf_counter() - began
-        fact: dict[str, Any] = {"index_seconds": round(lasted, 1)}
-        if own is None:
-            fact["index_bytes"] = size_of(data / "index")
-        else:
-            size.bare = bare_engine(own)
-            self.stack.callback(size.bare.close)
-            fact |= {"index_bytes": size.bare.size(), "shards": size.bare.shards()}
-        fact["agree"] = Client(archive.base).digests(size.searches) == size.expected
-        size.archives[engine] = archive
-        self.report.note(
-            f"{engine} {size.rows}",
-            fact,
-            f"{size.name}, {engine}: ready after {lasted:.1f} s, index {fact['index_bytes'] / 1e6:.0f} MB, "
-            f"answers {'agree' if fact['agree'] else 'DIFFER'}",
-        )
-
-
 def _lines(serving: Sequence[Size], path: Path, count: int) -> tuple[list[Line], list[Line]]:
     """Return the questions to all sizes, the quick ones and the others.
 
@@ -216,15 +90,12 @@ def _lines(serving: Sequence[Size], path: Path, count: int) -> tuple[list[Line],
     """
     quick: list[Line] = []
     dumps: list[Line] = []
-    sample = Sample(path, limit=min(size.rows for size in serving))
+    sample = Sample(path, limit=min(DRAWN, *(size.rows for size in serving)))
     for size in serving:
-        servers = {f"{engine} {size.name}": Client(each.base) for engine, each in size.archives.items()}
-        engines = {} if size.bare is None else {f"{BARE} {size.name}": size.bare}
-        questions = Questions(sample, Parties(servers, engines=engines), count)
+        questions = questions_to(size, sample, count)
         quick += [
             questions.nothing(),
-            questions.cones(SAME_SCS, size.circles),
-            questions.tap_circles(SAME_TAP, size.circles),
+            *same_number(questions, size),
             questions.scs(0.1),
             questions.tap_intersects(0.1),
             questions.by_identifier(),
@@ -235,21 +106,6 @@ def _lines(serving: Sequence[Size], path: Path, count: int) -> tuple[list[Line],
         ]
         dumps += questions.dumps()
     return merged(quick), merged(dumps)
-
-
-def _tell(report: Report, serving: Sequence[Size], engines: Sequence[str]) -> None:
-    """Compare each size with the one before, and keep what serving took of memory."""
-    for size in serving:
-        for engine, archive in size.archives.items():
-            report.facts[f"{engine} {size.rows}"]["serving_memory"] = archive.memory()
-    for smaller, larger in pairwise(serving):
-        for line in (SAME_SCS, SAME_TAP):
-            for engine in engines:
-                few = report.found(TITLE, line, f"{engine} {smaller.name}")
-                many = report.found(TITLE, line, f"{engine} {larger.name}")
-                if few and many:
-                    name = f"{line}, {engine}, {larger.name} beside {smaller.name}"
-                    report.promise(name, round(many.p50 / few.p50, 2), 1.5, "x")
 
 
 BEGIN, END = "<!-- tables of bench.growth -->", "<!-- end of the tables -->"

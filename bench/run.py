@@ -23,13 +23,13 @@ from bench.bulk import compare_bulk
 from bench.client import TABLE, Client
 from bench.crowd import crowd
 from bench.expected import BruteForce
-from bench.lines import COUNT, SCS, Parties, Questions
+from bench.lines import COUNT, SCS, Parties, Questions, merged
 from bench.measure import alternate
 from bench.promises import AFTER, BARE, BEFORE, QUICK
 from bench.report import Report
 from bench.sample import Sample
-from schemas import load_schemas
-from store.elastic import Cluster, Names
+from bench.sizes import Size, Sizes, prefixes, promise_growth, questions_to, same_number
+from store.elastic import Cluster
 
 EMBEDDED, ELASTICSEARCH = ENGINES
 BARE_DUCK = "bare DuckDB"
@@ -38,7 +38,9 @@ SMALL_ROWS = 50
 CLIENTS = 8
 BULK_DOCUMENTS = 20_000
 
-MANY = "Many rows"
+MANY, SAME = "Many rows", "The same number of rows"
+LARGE = 10_000_000
+"""Rows from which on an archive with a tenth of them is asked beside."""
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Bench:
     words: argparse.Namespace
     sample: Sample
     truth: BruteForce
+    sizes: list[Size]
     cluster: Cluster | None = None
     archives: dict[str, Archive] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
@@ -68,19 +71,14 @@ def main() -> int:
         path = folder / "rows.parquet"
         began = time.perf_counter()
         rows.write(path, words.rows)
-        sample = Sample(path)
-        truth = BruteForce(sample.searches())
-        for batch in pq.ParquetFile(path).iter_batches(rows.CHUNK, columns=_TESTED):
-            truth.add(pa.Table.from_batches([batch]))
+        beside = words.rows // 10 if words.beside is None and words.rows >= LARGE else words.beside
+        known, truth = prefixes(path, [*([beside] if beside else []), words.rows])
         report.note("rows", words.rows, f"{words.rows} rows made in {time.perf_counter() - began:.1f} s")
         with ExitStack() as stack:
-            bench = Bench(report, folder, words, sample, truth)
+            bench = Bench(report, folder, words, Sample(path), truth, known)
             _open(bench, stack, path)
             _measure(bench, stack)
         return int(bench.failed)
-
-
-_TESTED = ["obs_publisher_did", "s_ra", "s_dec", "s_region"]
 
 
 def end_on_sigterm() -> None:
@@ -97,6 +95,11 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=100, help="rounds of the quick questions")
     parser.add_argument("--seconds", type=float, default=60, help="no round of questions begins later")
     parser.add_argument("--small-loads", type=int, default=100, help=f"loads of {SMALL_ROWS} rows")
+    parser.add_argument(
+        "--beside",
+        type=int,
+        help="rows of a smaller archive that is asked too; 0: none; of many rows a tenth",
+    )
     parser.add_argument("--slices", type=int, default=2, help="turns of 3 s that each crowd gets; 0: none")
     parser.add_argument("--heap", help="heap of the Elasticsearch node, such as 2g")
     parser.add_argument("--peer", help="TAP URL of another server with the same rows")
@@ -198,7 +201,8 @@ def _measure(bench: Bench, stack: ExitStack) -> None:
     if not bench.archives:
         return
     questions = Questions(bench.sample, _parties(bench, stack), words.requests)
-    report.time(QUICK, alternate(questions.quick(), words.requests, words.seconds))
+    lines = [*questions.quick(), *same_number(questions, bench.sizes[-1])]
+    report.time(QUICK, alternate(lines, words.requests, words.seconds))
     report.time(MANY, alternate(questions.dumps(), 5, words.seconds / 3))
     if words.slices:
         with _stage(bench, "many clients"), crowd(CLIENTS) as clients:
@@ -210,6 +214,9 @@ def _measure(bench: Bench, stack: ExitStack) -> None:
         with _stage(bench, "bulk"):
             _bulk(bench, bench.cluster)
         promises.beside_bare(report)
+    if len(bench.sizes) > 1:
+        with _stage(bench, "growth"):
+            _beside_smaller(bench, stack)
     if words.peer:
         with _stage(bench, "answers of the peer"):
             _tell_answers(bench, PEER, Client(tap=words.peer), "")
@@ -224,7 +231,7 @@ def _parties(bench: Bench, stack: ExitStack) -> Parties:
     if bench.words.peer:
         peers[PEER] = Client(tap=bench.words.peer, scs=bench.words.peer_scs)
     if bench.cluster is not None and ELASTICSEARCH in bench.archives:
-        elastic = bare_engine(bench.cluster)
+        elastic = BareElastic.of(bench.cluster)
         stack.callback(elastic.close)
         engines[BARE] = elastic
         bench.report.note("index bytes", elastic.size(), f"index: {elastic.size() / 1e6:.0f} MB")
@@ -235,9 +242,26 @@ def _parties(bench: Bench, stack: ExitStack) -> Parties:
     return Parties(bench.clients, peers, engines)
 
 
-def bare_engine(of: Cluster) -> BareElastic:
-    """Open the index that an archive's follower wrote."""
-    return BareElastic(of, Names.of(of).alias(load_schemas().table(TABLE)))
+def _beside_smaller(bench: Bench, stack: ExitStack) -> None:
+    """Ask for the same number of rows of an archive that has fewer, in turns."""
+    smaller, larger = bench.sizes
+    serving = Sizes(bench.report, bench.folder, list(bench.archives), stack, bench.cluster)
+    if not serving.serve(smaller):
+        bench.failed = True
+        return
+    larger.archives = bench.archives
+    if bench.cluster is not None and ELASTICSEARCH in bench.archives:
+        larger.bare = BareElastic.of(bench.cluster)
+        stack.callback(larger.bare.close)
+    lines = merged(
+        [
+            line
+            for size in bench.sizes
+            for line in same_number(questions_to(size, bench.sample, bench.words.requests), size)
+        ]
+    )
+    bench.report.time(SAME, alternate(lines, bench.words.requests, bench.words.seconds / 2))
+    promise_growth(bench.report, SAME, bench.sizes)
 
 
 def _beside_published(bench: Bench) -> None:

@@ -9,11 +9,14 @@ import pyarrow.parquet as pq
 
 from bench.expected import Position, Search
 
+DRAWN = 100_000
+"""First rows that positions are drawn from."""
+
 
 class Sample:
     """Positions, dataset identifiers and instruments drawn from the first rows of a file."""
 
-    def __init__(self, path: Path, seed: str = "1", limit: int = 100_000) -> None:
+    def __init__(self, path: Path, seed: str = "1", limit: int = DRAWN) -> None:
         wanted = ["s_ra", "s_dec", "obs_publisher_did", "instrument_name"]
         batch = next(pq.ParquetFile(path).iter_batches(limit, columns=wanted))
         self._rows = list(zip(*(batch.column(name).to_pylist() for name in wanted), strict=True))

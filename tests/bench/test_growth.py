@@ -8,14 +8,15 @@ import pyarrow.parquet as pq
 
 from bench import rows
 from bench.expected import BruteForce
-from bench.growth import BEGIN, END, HITS, named, prefixes, write_between
+from bench.growth import BEGIN, END, write_between
 from bench.sample import Sample
+from bench.sizes import HITS, named, prefixes
 
 
 def test_a_size_knows_what_its_own_rows_answer(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     rows.write(path, 25_000)
-    found = prefixes(path, [3_000, 12_000, 25_000])
+    found, _ = prefixes(path, [3_000, 12_000, 25_000])
     assert [size.rows for size in found] == [3_000, 12_000, 25_000]
     for size in found:
         truth = BruteForce(Sample(path, limit=3_000).searches())
