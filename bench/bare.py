@@ -143,7 +143,7 @@ class BareDuck:
     """
 
     def __init__(self, rows: Path, file: Path) -> None:
-        self._database = duckdb.connect(str(file))
+        self._database = duckdb.connect(str(file), config={"memory_limit": "4GB"})
         parts = pq.ParquetFile(rows)
         self._columns = frozenset(parts.schema_arrow.names)
         for number, batch in enumerate(parts.iter_batches(1_000_000)):
