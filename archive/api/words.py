@@ -22,7 +22,9 @@ def searched_columns(table: schemas.Table) -> tuple[schemas.Column, ...]:
     return tuple(
         column
         for column in table.columns
-        if column.kind is Kind.TEXT and not column.served and (column.principal or holds_names(column))
+        if column.kind is Kind.TEXT
+        and not (column.served or column.rights_of)
+        and (column.principal or holds_names(column))
     )
 
 
