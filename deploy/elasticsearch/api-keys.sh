@@ -4,7 +4,9 @@
 set -euo pipefail
 umask 077
 readonly ARCHIVE=10001
-certificates=/made/certificates
+made=${MADE:-/made}
+deploy=${DEPLOY:-/deploy}
+certificates=$made/certificates
 
 # ask METHOD PATH [FILE]: as the superuser, whose password no list of processes shows.
 ask() {
@@ -26,9 +28,9 @@ until ask GET '/_cluster/health?wait_for_status=yellow&timeout=30s' >/dev/null; 
 done
 
 for who in reader writer; do
-    file=/made/$who/onedfs_elasticsearch_api_key
+    file=$made/$who/onedfs_elasticsearch_api_key
     if ! opens "$file"; then
-        ask POST /_security/api_key "/deploy/$who.json" | sed -n 's/.*"encoded":"\([^"]*\)".*/\1/p' >"$file.new"
+        ask POST /_security/api_key "$deploy/$who.json" | sed -n 's/.*"encoded":"\([^"]*\)".*/\1/p' >"$file.new"
         [[ -s $file.new ]]
         chown "$ARCHIVE:$ARCHIVE" "$file.new"
         chmod 400 "$file.new"
@@ -36,5 +38,5 @@ for who in reader writer; do
     fi
 done
 
-ask PUT /_snapshot/onedfs /deploy/snapshots.json >/dev/null
-ask PUT /_slm/policy/onedfs /deploy/nightly.json >/dev/null
+ask PUT /_snapshot/onedfs "$deploy/snapshots.json" >/dev/null
+ask PUT /_slm/policy/onedfs "$deploy/nightly.json" >/dev/null

@@ -169,7 +169,7 @@ def test_scripts_can_be_read_by_a_shell_and_use_files_that_are_there(script: Pat
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
     text = script.read_text()
     assert text.startswith("#!/bin/bash\n")
-    assert [n for n in re.findall(r"/deploy/(\w+\.json)", text) if not (script.parent / n).exists()] == []
+    assert [n for n in re.findall(r"\$deploy/(\w+\.json)", text) if not (script.parent / n).exists()] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "deploy").rglob("*.json")), ids=lambda path: path.name)
