@@ -1,6 +1,6 @@
 """What is made once before the deployment starts: made once, for whom it is meant, and shown to nobody.
 
-The programs of Elasticsearch's image and its server are played by small scripts that write down what is asked.
+The programs of Elasticsearch's image and its server are played by small scripts that note what is asked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ CURL = """#!/bin/bash
 given=$(cat)
 echo "$*" >>"$ASKED"
 case "$*" in
-    *_security/api_key*) echo "{\\"id\\":\\"1\\",\\"api_key\\":\\"k\\",\\"encoded\\":\\"KEY$RANDOM$RANDOM$RANDOM==\\"}" ;;
+    *_security/api_key*)
+        key=KEY$RANDOM$RANDOM$RANDOM==
+        echo "{\\"id\\":\\"1\\",\\"api_key\\":\\"k\\",\\"encoded\\":\\"$key\\"}" ;;
     *_authenticate*) [[ $given == *"ApiKey KEY"* && -z ${FORGOTTEN:-} ]] || exit 22 ;;
 esac
 """
