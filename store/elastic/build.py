@@ -47,11 +47,6 @@ def forget_refusals(table: str, keys: Sequence[str] | None) -> None:
     del table, keys
 
 
-def is_indexed(table: schemas.Table) -> bool:
-    """Whether a table has an index."""
-    return table.indexed and not table.virtual
-
-
 class RowWriter:
     """Writes tables and changes; each call can be repeated without harm."""
 
@@ -77,9 +72,8 @@ class RowWriter:
         written: dict[str, TableIndex] = {}
         try:
             with self._lake.pinned(version):
-                for table in self._lake.schemas(version):
-                    if is_indexed(table):
-                        written[table.name.lower()] = self.table(table, version)
+                for name, table in self._lake.schemas(version).indexed.items():
+                    written[name] = self.table(table, version)
         except BaseException:
             for entry in written.values():
                 self.forget(entry.index)

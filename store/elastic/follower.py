@@ -17,7 +17,6 @@ from store.elastic.build import (
     OnSettled,
     RowWriter,
     forget_refusals,
-    is_indexed,
     log_refusals,
 )
 from store.elastic.bulk import BulkWriter, Pace
@@ -279,12 +278,8 @@ class ElasticFollower:
 
     def _refitted(self, held: Mapping[str, TableIndex], version: int) -> dict[str, TableIndex]:
         """Return an index for each table as it is declared at a version; new ones hold its rows."""
-        found: dict[str, TableIndex] = {}
-        for table in self._lake.schemas(version):
-            if is_indexed(table):
-                name = table.name.lower()
-                found[name] = self._fitting(table, held.get(name), version)
-        return found
+        declared = self._lake.schemas(version).indexed
+        return {name: self._fitting(table, held.get(name), version) for name, table in declared.items()}
 
     def _fitting(self, table: schemas.Table, entry: TableIndex | None, version: int) -> TableIndex:
         name = table.name.lower()

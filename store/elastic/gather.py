@@ -126,10 +126,6 @@ class Search:
     def _named(self, columns: AbstractSet[str]) -> list[schemas.Column]:
         return [column for name, column in self.table.by_name.items() if name in columns]
 
-    def count(self, filters: Sequence[Body]) -> int:
-        """Return how many rows filters let through."""
-        return int(self.ask(filters, size=0, track_total_hits=True)["hits"]["total"]["value"])
-
 
 def _document(hit: Mapping[str, Any]) -> Mapping[str, Any]:
     source: Mapping[str, Any] | None = hit.get("_source")

@@ -170,7 +170,7 @@ class Selector:
     def _sorted(self, first: First, asked: Asked, search: Search) -> pa.Table | None:
         if not asked.exact:
             # Of few rows, all are read sooner than the first are found.
-            few = search.few(asked.filters, asked.used, max(first.count, _FEW))
+            few = search.few(asked.filters, asked.used, min(max(first.count, _FEW), FIRST_ROWS))
             if few is not None:
                 return few
         others = beside(first, asked.sure, exact=asked.exact)
@@ -182,7 +182,7 @@ class Selector:
         if not first.is_exact(answer["hits"]["hits"]):
             return None
         rows = search.read(answer, asked.used)
-        if others is None:
+        if others is None or (not first.columns and rows.num_rows == first.count):
             return rows
         rest = search.rows([*asked.filters, others], asked.used)
         return None if rest is None else pa.concat_tables([rows, rest])
