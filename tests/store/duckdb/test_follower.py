@@ -133,7 +133,7 @@ def test_a_feed_with_gaps_is_answered_by_a_new_generation(
     index = world.index()
     world.put("sky.plain", plain(0, 7))
 
-    def gone(*_: object) -> None:
+    def gone(*_: object, **__: object) -> None:
         raise FeedIncomplete("changes 1 to 1 were cleaned away")
 
     monkeypatch.setattr(world.lake, "difference", gone)
