@@ -35,7 +35,7 @@ class Crowds(Queries):
 
     @override
     def query(self) -> Query:
-        shapes = [self.groups, self.groups, self.groups, self.first, self.first, self.listed, self.density]
+        shapes = [*[self.groups] * 3, *[self.first] * 3, self.listed, self.density]
         found = self.c.pick(shapes)()
         return replace(found, limit=self.c.pick([3, 40])) if self.c.chance(4) else found
 
@@ -166,7 +166,7 @@ class Crowds(Queries):
         ordered = self.c.chance(2) if ordered is None else ordered
         count = 1 + self.c.below(3) if ordered and exact else 0
         order = [(self.c.pick(exact), self.c.chance(2)) for _ in range(count)]
-        top = self.c.pick([5, 1, 2, 30, 0, 399]) if self.c.chance(2) else None
+        top = None if self.c.chance(3) else self.c.pick([5, 1, 2, 30, 0, 399])
         offset = self.c.pick([1, 3, 100, 1000]) if order and self.c.chance(4) else 0
         listed = ", ".join(f"{item.text} AS {name}" for item, name in zip(items, names, strict=True))
         cut = f"TOP {top} " if top is not None else ""

@@ -46,7 +46,7 @@ def test_many_answers_are_those_computed_by_hand(worlds: Worlds, hundred: int) -
 
 
 @pytest.mark.slow
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(data=st.data())
 @pytest.mark.parametrize("queries", [Queries, Crowds])
 def test_no_small_query_is_answered_otherwise(

@@ -25,7 +25,7 @@ schema: lab
 tables:
   - name: obs
 {SHAPED}\
-      - {{name: name, kind: text}}
+      - {{name: name, kind: text, ucd: "meta.id;src"}}
       - {{name: n, kind: int}}
       - {{name: s, kind: short}}
       - {{name: big, kind: long}}
