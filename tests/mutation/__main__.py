@@ -48,7 +48,10 @@ AREAS = {
         (*(f"store/elastic/{name}.py" for name in _ANSWERING), "store/planner.py"),
         (
             "tests/store/test_planner.py",
-            *(f"tests/store/elastic/test_{name}.py" for name in ("filters", "patterns", "whole", "answers")),
+            *(
+                f"tests/store/elastic/test_{name}.py"
+                for name in ("filters", "inside", "patterns", "whole", "answers")
+            ),
             *(f"tests/conformance/test_{name}.py" for name in ("answers", "bounds")),
         ),
     ),
