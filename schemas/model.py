@@ -67,9 +67,9 @@ class Column(_Declaration):
     own shows the template filled from the site and from its other columns (NULL when one of those is),
     and one that stores an empty text shows NULL.
     ``rights_of`` names a time column: while that time is in the future the row shows ``proprietary``, after
-    it what else it stores, or ``public``; a row without a time shows what it stores, or ``public``. ``array``
-    makes a numeric column a list: ``"*"`` for any length, ``"3"`` for three. ``ascii`` promises that a text is
-    ASCII, so that VOTable may call it ``char``.
+    it what else it stores, or ``public``; a row without a time shows what it stores, or ``public``.
+    ``array`` makes a numeric column a list: ``"*"`` for any length, ``"3"`` for three. ``ascii`` promises
+    that a text is ASCII, so that VOTable may call it ``char``.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from archive.app import create_app
 from archive.metrics import Metrics
 from archive.middleware import Gate
 from archive.process import Process
+from archive.supervise import SUPERVISOR
 from tests.archive.conftest import Client, SmallArchive, add_rows, observation
 
 if TYPE_CHECKING:
@@ -233,24 +235,25 @@ def test_readiness_waits_for_the_version_found_at_start(own: SmallArchive) -> No
 
 
 def test_readiness_waits_for_the_other_workers_behind_the_same_address(own: SmallArchive) -> None:
-    with another_worker(own.process.settings.run_root, own.process.site.public_url):
+    with another_worker(own.process.settings.run_root, supervisor=os.getpid()):
         waiting = own.client.get("/readyz")
         assert waiting.status_code == 503
         assert "worker" in waiting.json()["detail"]
     assert own.client.get("/readyz").status_code == 200
-    with another_worker(own.process.settings.run_root, "http://elsewhere.example"):
+    with another_worker(own.process.settings.run_root, supervisor=os.getppid()):
         assert own.client.get("/readyz").status_code == 200
 
 
 @contextmanager
-def another_worker(run_root: Path, url: str) -> Iterator[None]:
-    """A worker that has not opened the index yet, for as long as the context lasts."""
+def another_worker(run_root: Path, supervisor: int) -> Iterator[None]:
+    """A worker of a server that has not opened the index yet, for as long as the context lasts."""
     script = (
         "import sys; from pathlib import Path; from archive.presence import Presence\n"
-        "Presence(Path(sys.argv[1]), sys.argv[2], lambda: None); print('up', flush=True); sys.stdin.read()"
+        "Presence(Path(sys.argv[1]), 'http://a.example', lambda: None); print('up', flush=True); sys.stdin.read()"
     )
-    command = [sys.executable, "-c", script, str(run_root), url]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", script, str(run_root)]
+    environment = os.environ | {SUPERVISOR: str(supervisor)}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         yield

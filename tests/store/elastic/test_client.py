@@ -73,12 +73,13 @@ def test_reasons_are_told_in_one_line_down_to_the_cause() -> None:
 def test_a_certificate_that_is_not_trusted_is_told_once_with_what_to_do() -> None:
     cause = (
         "HTTPSConnectionPool(host='a', port=9200): Max retries exceeded (Caused by SSLError("
-        "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed "
-        "certificate in certificate chain (_ssl.c:992)')))"
+        "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+        "self-signed certificate in certificate chain (_ssl.c:992)')))"
     )
     told = in_words(TlsError(cause, errors=(OSError("x"), OSError("y"))))
     assert told.startswith(
-        "Elasticsearch cannot be trusted: certificate verify failed: self-signed certificate in certificate chain;"
+        "Elasticsearch cannot be trusted: certificate verify failed: "
+        "self-signed certificate in certificate chain;"
     )
     assert "ONEDFS_ELASTICSEARCH_CA_FILE" in told
     assert in_words(TlsError("wrong\nversion")).startswith("Elasticsearch cannot be trusted: wrong version;")
