@@ -249,7 +249,7 @@ def another_worker(run_root: Path, supervisor: int) -> Iterator[None]:
     """A worker of a server that has not opened the index yet, for as long as the context lasts."""
     script = (
         "import sys; from pathlib import Path; from archive.presence import Presence\n"
-        "Presence(Path(sys.argv[1]), 'http://a.example', lambda: None); print('up', flush=True); sys.stdin.read()"
+        "Presence(Path(sys.argv[1]), 'http://a', lambda: None); print('up', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(run_root)]
     environment = os.environ | {SUPERVISOR: str(supervisor)}
