@@ -86,8 +86,13 @@ def test_the_replicas_log_who_asked_and_not_what_the_client_claims(loaded: Deplo
     with loaded.client(local_address="127.0.0.9") as client:
         claimed = {"X-Forwarded-For": "192.0.2.7", "X-Request-ID": "whose-request-is-this"}
         assert client.get("/tap/tables", headers=claimed).status_code == 200
-    logs = "".join((loaded.folder / f"{name}.log").read_text() for name in loaded.api)
-    [line] = [line for line in logs.splitlines() if "whose-request-is-this" in line]
+
+    def told() -> list[str]:
+        logs = "".join((loaded.folder / f"{name}.log").read_text() for name in loaded.api)
+        return [line for line in logs.splitlines() if "whose-request-is-this" in line]
+
+    # The line is written after the answer was sent.
+    [line] = wait_until(told, "the request is logged", 30)
     assert '"client":"127.0.0.9"' in line
 
 

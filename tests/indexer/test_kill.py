@@ -116,17 +116,3 @@ def test_a_killed_ingester_leaves_what_the_next_run_completes(
     }
     files = tmp_path / "files"
     assert {path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()} >= names
-
-
-def test_four_ingesters_at_once_double_nothing(holdings: Path, undisturbed: Any, tmp_path: Path) -> None:
-    expected, _ = undisturbed
-    processes = [started(tmp_path, "copy", holdings) for _ in range(4)]
-    running = [process.__enter__() for process in processes]
-    try:
-        assert [process.wait(600) for process in running] == [0] * 4
-    finally:
-        for process in processes:
-            process.__exit__(None, None, None)
-    found = rows(tmp_path)
-    assert found == expected
-    assert finished(tmp_path, "copy", holdings).startswith("accepted 0, unchanged")

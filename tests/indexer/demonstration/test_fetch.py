@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,6 @@ import pytest
 from indexer import demo
 from indexer.demonstration import Source, read_sources
 from indexer.demonstration.fetch import NotAvailable, safe_place, unpacked
-from schemas import load_schemas
-from store.database import QuarantineStore, migrate, open_database
-from store.lake import Lake
 
 
 def wheel(folder: Path, members: dict[str, bytes]) -> Source:
@@ -72,35 +68,3 @@ def test_every_listed_source_is_pinned() -> None:
     sources = read_sources()
     assert len({source.name for source in sources}) == len(sources)
     assert any(source.publish for source in sources)
-
-
-REASONS = {
-    ("midas", "no-data"): 1,
-    ("pypeit", "no-data"): 36,
-    ("reproject", "no-end"): 1,
-}
-"""Why files of the demonstration holdings are refused: empty headers, and a header without its end."""
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_the_demonstration_holdings_are_all_accounted_for(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/onedfs.sqlite")
-    migrate(engine)
-    quarantine, lake = QuarantineStore(engine), Lake(tmp_path / "lake", load_schemas())
-    steps = list(demo(tmp_path, lake=lake, quarantine=quarantine, files_root=tmp_path / "files"))
-    left_out = [step.message for step in steps if step.skipped]
-    if left_out:
-        pytest.skip("; ".join(left_out))
-    files = [step.summary for step in steps if step.summary is not None and step.name != "openngc"]
-    assert sum(summary.total for summary in files) == 187
-    assert sum(summary.accepted for summary in files) >= 120
-    observations = lake.read("ivoa.obscore", columns=["s_ra", "s_region"])
-    assert observations.num_rows - observations["s_ra"].null_count >= 55
-    refused = Counter((entry.collection, entry.code) for entry in quarantine.list())
-    assert refused == REASONS
-    engine.dispose()
-    assert lake.row_count("catalogues.openngc") == 14_033
-    andromeda = lake.read("catalogues.openngc").to_pylist()
-    (found,) = (row for row in andromeda if row["name"] == "NGC0224")
-    assert (round(found["ra"], 3), round(found["dec"], 3)) == (10.685, 41.269)
