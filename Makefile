@@ -35,7 +35,7 @@ lint: .venv/dev
 test: .venv/dev
 	@sh tests/need.sh
 	$(BIN)/pytest -n 2 -m "not slow"
-	$(BIN)/pytest -n 3 --dist loadfile -m slow
+	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
 # What the pages say is there, and their examples work.
 docs: .venv/dev

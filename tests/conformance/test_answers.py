@@ -16,7 +16,7 @@ from tests.conformance.judge import judged
 from tests.conformance.queries import Queries
 from tests.conformance.world import Worlds
 
-EXAMPLES = int(os.environ.get("CONFORMANCE_QUERIES", "1600"))
+EXAMPLES = int(os.environ.get("CONFORMANCE_QUERIES", "800"))
 """How many queries the long test asks of each engine."""
 
 
