@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from archive.supervise import SUPERVISOR
+from store.alive import removed_if_dead
 
 _STEP = 0.1
 _HOST = socket.gethostname()
@@ -90,7 +91,7 @@ def servers(folder: Path) -> list[Server]:
     """Return the serving processes that are alive; removes the word of those that are not."""
     found = []
     for path in sorted(folder.glob("server-*.json")):
-        if path.name == _own_name() or not _removed_if_dead(path):
+        if path.name == _own_name() or not _is_dead(path):
             server = _read(path)
             if server is not None:
                 found.append(server)
@@ -101,15 +102,9 @@ def _own_name() -> str:
     return f"server-{_HOST}-{os.getpid()}.json"
 
 
-def _removed_if_dead(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink(missing_ok=True)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+def _is_dead(path: Path) -> bool:
+    with suppress(OSError):
+        return removed_if_dead(path)
     return True
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from store.alive import removed_if_dead
+
 PINS = "_pins"
 """Folder in the lake where each reader keeps a locked file that is named for its version."""
 
@@ -34,7 +36,7 @@ def kept_by_readers(folder: Path) -> list[int]:
     found = []
     for path in folder.glob("*-*"):
         version = path.name.partition("-")[0]
-        if version.isdigit() and not _removed_if_dead(path):
+        if version.isdigit() and not removed_if_dead(path):
             found.append(int(version))
     return sorted(found)
 
@@ -46,15 +48,3 @@ def _locked(path: Path) -> int:
     fcntl.flock(handle, fcntl.LOCK_EX)
     draft.rename(path)
     return handle
-
-
-def _removed_if_dead(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink(missing_ok=True)
-    except BlockingIOError:
-        return False
-    except FileNotFoundError:
-        return True
-    return True
