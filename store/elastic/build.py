@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ import schemas
 from schemas.elastic import KEY, SINCE, UNTIL
 from store.elastic.bulk import BulkWriter, Refused, Tally
 from store.elastic.client import EngineError
-from store.elastic.documents import creations, document_keys, endings
+from store.elastic.documents import ROWS, creations, document_keys, endings
 from store.elastic.indices import Indices
 from store.elastic.names import fingerprint
 from store.elastic.state import TableIndex
@@ -27,6 +27,14 @@ LOG = logging.getLogger(__name__)
 
 KEYS = 1_000
 """Keys that are looked up at a time."""
+
+
+Meanwhile = Callable[[], None]
+"""Does what cannot wait until a long write ends."""
+
+
+def nothing() -> None:
+    """Nothing cannot wait."""
 
 
 OnRefusal = Callable[[Sequence[RefusedRow]], None]
@@ -67,21 +75,26 @@ class RowWriter:
         self._refused = refused
         self._settled = settled
 
-    def tables(self, version: int) -> dict[str, TableIndex]:
-        """Write all tables at a version into new indices; what was begun is deleted when one fails."""
+    def tables(self, version: int, meanwhile: Meanwhile = nothing) -> dict[str, TableIndex]:
+        """Write all tables at a version into new indices; what was begun is deleted when one fails.
+
+        ``meanwhile`` is called between slices of rows.
+        """
         written: dict[str, TableIndex] = {}
         try:
             with self._lake.pinned(version):
                 for name, table in self._lake.schemas(version).indexed.items():
-                    written[name] = self.table(table, version)
+                    written[name] = self.table(table, version, meanwhile)
         except BaseException:
             for entry in written.values():
                 self.forget(entry.index)
             raise
         return written
 
-    def table(self, table: schemas.Table, version: int) -> TableIndex:
+    def table(self, table: schemas.Table, version: int, meanwhile: Meanwhile = nothing) -> TableIndex:
         """Write a table at a version into a new index, and make it ready to be searched.
+
+        ``meanwhile`` is called between slices of its rows.
 
         Raises
         ------
@@ -92,13 +105,14 @@ class RowWriter:
         index = self._indices.create(table, self._lake.row_count(table.name, version))
         try:
             with self._lake.pinned(version):
-                tally = self._create(index, table, self._lake.batches(table.name, version), version)
-            rows = _complete(index, self._indices.finish(index, version), tally)
+                rows = _interrupted(self._lake.batches(table.name, version), meanwhile)
+                tally = self._create(index, table, rows, version)
+            found = _complete(index, self._indices.finish(index, version, meanwhile), tally)
         except BaseException:
             self.forget(index)
             raise
-        LOG.info("%s: %d rows of version %d written to %s", table.name, rows, version, index)
-        return TableIndex(index, rows, tally.refused, fingerprint(table))
+        LOG.info("%s: %d rows of version %d written to %s", table.name, found, version, index)
+        return TableIndex(index, found, tally.refused, fingerprint(table))
 
     def change(self, entry: TableIndex, table: schemas.Table, change: Change, version: int) -> TableIndex:
         """Write what a version changed in a table; it shows after a refresh, to queries at that version."""
@@ -160,6 +174,14 @@ class RowWriter:
             allow_partial_search_results=False,
         )
         return [hit["_id"] for hit in answer["hits"]["hits"]]
+
+
+def _interrupted(batches: Iterable[pa.RecordBatch], meanwhile: Meanwhile) -> Iterator[pa.RecordBatch]:
+    """Yield batches in slices of some tenths of a second, with other things done between them."""
+    for batch in batches:
+        for start in range(0, batch.num_rows, ROWS):
+            yield batch.slice(start, ROWS)
+            meanwhile()
 
 
 def _complete(index: str, rows: int, tally: Tally) -> int:

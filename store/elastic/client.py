@@ -19,6 +19,9 @@ LOG = logging.getLogger(__name__)
 REQUEST_SECONDS = 30.0
 """Time for one request, seconds."""
 
+SOON_SECONDS = 2.5
+"""Time for a request that somebody waits for, seconds."""
+
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses of a request that may succeed when it is sent again."""
 
@@ -44,6 +47,7 @@ class EngineError(Exception):
     EngineError
     ├── WriteFailed   documents could not be written within the time allowed
     ├── LeaseLost     another process keeps the index up to date now
+    ├── Stopped       this process was told to end
     └── Superseded    another process changed the state first
     """
 
@@ -87,6 +91,11 @@ def open_client(cluster: Cluster, **options: Any) -> Elasticsearch:
     if cluster.ca_file is not None:
         chosen["ca_certs"] = str(cluster.ca_file)
     return Elasticsearch(list(cluster.hosts), **(chosen | options))
+
+
+def soon(cluster: Cluster) -> dict[str, Any]:
+    """Return the options of a client that asks each node once and tells at once what is wrong."""
+    return {"request_timeout": SOON_SECONDS, "max_retries": len(cluster.hosts), "retry_on_status": ()}
 
 
 def is_passing(error: Exception) -> bool:

@@ -5,30 +5,31 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from elastic_transport import ApiError, TransportError
 from elasticsearch import Elasticsearch, NotFoundError
 
-import schemas
+from store.elastic.apply import Applier
 from store.elastic.build import (
     OnRefusal,
     OnSettled,
     RowWriter,
     forget_refusals,
     log_refusals,
+    nothing,
 )
 from store.elastic.bulk import BulkWriter, Pace
 from store.elastic.client import Cluster, EngineError, in_words, open_client
-from store.elastic.indices import Fit, Indices
+from store.elastic.indices import Indices
 from store.elastic.lease import Lease, LeaseLost
-from store.elastic.names import Names, fingerprint
+from store.elastic.names import Names
 from store.elastic.request import Requests
-from store.elastic.state import State, StateDocument, Stored, TableIndex, moment, prepare
+from store.elastic.state import State, StateDocument, Stored, moment, prepare
 from store.elastic.sweep import Sweeper
 from store.follower import awaited
-from store.lake import FeedIncomplete, Lake, LakeError, Step, VersionGone
+from store.lake import FeedIncomplete, Lake, LakeError, VersionGone
 from store.port import EngineAway
 
 LOG = logging.getLogger(__name__)
@@ -38,21 +39,27 @@ LOG = logging.getLogger(__name__)
 class Policy:
     """Times, in seconds, and how far one step goes.
 
-    Another process takes over when it has seen no renewal for ``term``. What is not shown any more is
-    deleted after ``grace``, looked for every ``sweep``. After a failure the next try comes after ``pause``.
-    A follower that is behind takes up to ``stride`` versions at once, and no more than ``rows`` rows, which
-    it has in memory; a table of which one version changed more is written anew. Who asks another process to
-    build the index waits for ``patience``.
+    Another process takes over when it has seen no renewal for ``term``; it looks ten times a term. What is
+    not shown any more is deleted after ``grace``, looked for every ``sweep``. After a failure the next try
+    comes after ``pause``. A follower that is behind takes up to ``stride`` versions at once, and no more than
+    ``rows`` rows, which it has in memory; a table of which one version changed more is written anew. While
+    indices are built beside the present ones these are brought up to date every ``slice``. Who asks another
+    process to build the index waits for ``patience``.
     """
 
-    term: float = 15.0
+    term: float = 10.0
     grace: float = 900.0
     sweep: float = 60.0
     pause: float = 2.0
     stride: int = 16
     rows: int = 200_000
+    slice: float = 1.0
     patience: float = 7200.0
     pace: Pace = field(default_factory=Pace)
+
+
+class Stopped(EngineError):  # noqa: N818 - names the condition
+    """The process was told to end."""
 
 
 class ElasticFollower:
@@ -84,19 +91,23 @@ class ElasticFollower:
         self._states = StateDocument(self._client, self._names)
         self._requests = Requests(self._client, self._names)
         self._indices = Indices(self._client, cluster)
-        self._bulk = BulkWriter(self._client, self._policy.pace, guard=self._lease.require)
+        self._stop = threading.Event()
+        self._bulk = BulkWriter(self._client, self._policy.pace, guard=self._go_on)
         self._rows = RowWriter(
             lake, self._client, self._bulk, self._indices, refused=refused, settled=settled
         )
         self._sweeper = Sweeper(
             self._client, self._bulk, self._indices, grace=self._policy.grace, clock=clock
         )
-        self._fitted: dict[str, tuple[str, schemas.Table]] = {}
+        self._applier = Applier(
+            lake, self._indices, self._rows, stride=self._policy.stride, most=self._policy.rows
+        )
         self._prepared = False
         self._sure = False
         self._looked = False
         self._asked = float("-inf")
         self._swept = float("-inf")
+        self._followed = float("-inf")
 
     @property
     def leads(self) -> bool:
@@ -118,15 +129,34 @@ class ElasticFollower:
             why = self._why_anew(stored)
             if why is not None or stored is None or stored.state is None:
                 return self._build(why or "there is none")
+            if self._requests.pending() is not None:
+                return self._build("it was asked for", living=True)
             return self._keep_up(stored, stored.state)
         except LeaseLost:
             LOG.warning("another process keeps the index up to date now")
-            return None
+        except Stopped:
+            LOG.info("what is not finished is left to the next process")
         except Exception:
-            # An index may be gone: the next step looks at each. And some of its changes may be written.
-            self._fitted.clear()
-            self._sure = False
+            self._unsure()
             raise
+        return None
+
+    def _unsure(self) -> None:
+        """Look again: an index may be gone or of another mapping, and changes half written."""
+        self._applier.forget()
+        self._sure = False
+
+    def _go_on(self) -> None:
+        """Go on only while this process leads and is not told to end.
+
+        Raises
+        ------
+        LeaseLost, Stopped
+            When it is otherwise.
+        """
+        self._lease.require()
+        if self._stop.is_set():
+            raise Stopped("the process was told to end")
 
     def rebuild(self) -> int:
         """Build all indices beside the present ones, from the lake's newest version, and show them.
@@ -146,7 +176,7 @@ class ElasticFollower:
         self._asked = float("-inf")
         try:
             if self._leads():
-                return self._build("it was asked for")
+                return self._build_as_asked()
             self._requests.ask()
             return awaited(self._built_by_anybody, self._policy.patience)
         except (ApiError, TransportError) as error:
@@ -154,12 +184,16 @@ class ElasticFollower:
 
     def _built_by_anybody(self) -> int | None:
         if self._leads():
-            return self._build("it was asked for")
+            return self._build_as_asked()
         stored = None if self._requests.pending() else self._states.read()
         return None if stored is None or stored.state is None else stored.state.version
 
+    def _build_as_asked(self) -> int:
+        return self._build("it was asked for", living=self._why_anew(self._states.read()) is None)
+
     def run_forever(self, stop: threading.Event, *, poll: float = 0.5) -> None:
         """Step until told to stop; a failure is logged and tried again."""
+        self._stop = stop
         while not stop.is_set():
             pause = poll
             try:
@@ -198,8 +232,7 @@ class ElasticFollower:
         if not self._prepared:
             prepare(self._client, self._names)
             self._prepared = True
-        self._fitted.clear()
-        self._sure = False
+        self._unsure()
         try:
             leads = self._lease.acquire()
         except NotFoundError:
@@ -228,92 +261,78 @@ class ElasticFollower:
             )
         if stored.state.version > newest:
             return f"it is of version {stored.state.version}, and the lake of {newest}"
-        return "it was asked for" if self._requests.pending() else None
+        return None
 
-    def _build(self, why: str) -> int:
-        version = self._lake.version()
+    def _build(self, why: str, *, living: bool = False) -> int:
+        """Write all indices beside the present ones and show them.
+
+        While the ``living`` ones can be followed on they are, and the new ones catch up in the end.
+        """
+        version, self._followed = self._lake.version(), self._clock()
         LOG.info("building the index of version %d: %s", version, why)
         asked = self._requests.pending()
-        over = self._states.read()
-        tables = self._rows.tables(version)
-        self._show(State(version, tables, moment()), over)
+        with self._lake.pinned(version):
+            tables = self._rows.tables(version, self._meanwhile if living else nothing)
+            stored = self._states.read()
+            while living and stored is not None and stored.state and stored.state.version > version:
+                changes = self._applier.next(version, stored.state.version, None)
+                tables, version = self._applier.applied(tables, changes), changes.step.version
+                self._meanwhile()
+                stored = self._states.read()
+        self._show(State(version, tables, moment()), stored)
         self._requests.done(asked)
         return version
 
+    def _meanwhile(self) -> None:
+        """Let the living index follow on while another one is written beside."""
+        if self._clock() - self._followed < self._policy.slice:
+            return
+        try:
+            stored = self._states.read()
+            if stored is not None and stored.state is not None:
+                self._follow(stored, stored.state)
+        except (LeaseLost, Stopped):
+            raise
+        except (FeedIncomplete, VersionGone) as error:
+            LOG.warning("the present index stays as it is until the next one is there: %s", error)
+            self._followed = float("inf")
+            return
+        except (LakeError, EngineError, ApiError, TransportError) as error:
+            self._unsure()
+            LOG.warning("the present index waits for the next one: %s", in_words(error))
+        self._followed = self._clock()
+
     def _keep_up(self, stored: Stored, state: State) -> int | None:
         try:
-            tables = self._refitted(state.tables, state.version)
-            if tables != state.tables:
-                return self._show(State(state.version, tables, moment()), stored)
-            newest = self._lake.version()
-            if newest > state.version:
-                begun = None if self._sure else self._indices.begun(state)
-                if begun is not None and begun > newest:
-                    return self._build(f"it has changes of version {begun}, and the lake is of {newest}")
-                step, anew = self._next(state.version, newest, begun)
-                applied = self._applied(tables, step, anew)
-                return self._show(State(step.version, applied, moment()), stored)
+            version = self._follow(stored, state)
         except (FeedIncomplete, VersionGone) as error:
             return self._build(str(error))
-        self._sweep(state)
-        return None
+        if version is None:
+            self._sweep(state)
+        return version
 
-    def _next(self, after: int, newest: int, begun: int | None) -> tuple[Step, set[str]]:
-        """Return the changes that are to be applied next, and the tables that changed too much for that.
+    def _follow(self, stored: Stored, state: State) -> int | None:
+        """Show the next version, or None when there is none.
 
-        A step that was ``begun`` up to a version is repeated up to there: what it wrote would be wrong, or
-        written twice, in any other.
+        The state first says which versions are written together. A step that was begun up to a version is
+        repeated up to there, whoever began it: what it wrote would be wrong, or written twice, in any other.
         """
-        upto = min(newest, after + self._policy.stride) if begun is None else begun
-        while True:
-            indexed = self._lake.schemas(upto).indexed
-            changed = self._lake.change_sizes(after, upto)
-            sizes = {name: size for name, size in changed.items() if name.lower() in indexed}
-            if begun is not None or upto == after + 1 or sum(sizes.values()) <= self._policy.rows:
-                break
-            upto = after + (upto - after) // 2
-        anew = {name for name, size in sizes.items() if size > self._policy.rows}
-        without = anew | (changed.keys() - sizes.keys())
-        return self._lake.difference(after, upto, without=without), {name.lower() for name in anew}
-
-    def _refitted(self, held: Mapping[str, TableIndex], version: int) -> dict[str, TableIndex]:
-        """Return an index for each table as it is declared at a version; new ones hold its rows."""
-        declared = self._lake.schemas(version).indexed
-        return {name: self._fitting(table, held.get(name), version) for name, table in declared.items()}
-
-    def _fitting(self, table: schemas.Table, entry: TableIndex | None, version: int) -> TableIndex:
-        name = table.name.lower()
-        if entry is not None and self._fitted.get(name) != (entry.index, table):
-            fit = self._indices.fit(entry.index, table)
-            if fit is Fit.OTHER:
-                LOG.info("%s does not hold %s as it is declared now", entry.index, table.name)
-                entry = None
-            elif fit is Fit.WIDENED:
-                self._indices.widen(entry.index, table)
-        if entry is None:
-            entry = self._rows.table(table, version)
-        if self._fitted.get(name) != (entry.index, table):
-            entry = replace(entry, mapping=fingerprint(table))
-        self._fitted[name] = (entry.index, table)
-        return entry
-
-    def _applied(self, tables: dict[str, TableIndex], step: Step, anew: set[str]) -> dict[str, TableIndex]:
-        """Write what a step changed, some tables anew; return the tables as they are after it."""
-        dropped = {name.lower() for name in step.dropped} | anew
-        kept = {name: entry for name, entry in tables.items() if name not in dropped}
-        found = self._refitted(kept, step.version)
-        for name in step.dropped:
-            self._rows.drop(name)
-        declared = self._lake.schemas(step.version)
-        touched: list[str] = []
-        for change in step.changes:
-            name = change.table.lower()
-            # An index that was written for this version holds its changes.
-            if name in found and name in kept and found[name].index == kept[name].index:
-                found[name] = self._rows.change(found[name], declared.table(name), change, step.version)
-                touched.append(found[name].index)
-        self._indices.refresh(touched)
-        return found
+        tables = self._applier.refitted(state.tables, state.version)
+        if tables != state.tables:
+            return self._show(replace(state, tables=tables, written=moment()), stored)
+        newest, upto = self._lake.version(), state.upto
+        if upto is None and newest > state.version and not self._sure:
+            upto = self._indices.begun(state)
+        if upto is not None and upto > newest:
+            raise VersionGone(f"the index has changes of version {upto}, and the lake is of {newest}")
+        if newest <= state.version:
+            return None
+        changes = self._applier.next(state.version, newest, upto)
+        if state.upto is None:
+            self._lease.require()
+            stored = self._states.write(replace(state, upto=changes.step.version), stored)
+        applied = self._applier.applied(state.tables, changes)
+        return self._show(State(changes.step.version, applied, moment()), stored)
 
     def _show(self, state: State, over: Stored | None) -> int:
         """Let queries see a state; everything of it has been written and refreshed.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -74,22 +75,29 @@ class Indices:
         found = self._client.indices.get_alias(index=f"{stem}*", expand_wildcards="all")
         return max((int(match[1]) for name in found if (match := _NUMBER.search(name))), default=0) + 1
 
-    def finish(self, index: str, version: int) -> int:
+    def finish(self, index: str, version: int, meanwhile: Callable[[], None] = lambda: None) -> int:
         """Make an index that was written searchable and give it its copies; return its rows at a version.
 
-        What took long to write is not given up for a node that is away for a moment.
+        What took long to write is not given up for a node that is away for a moment. ``meanwhile`` is called
+        again and again as long as copies are made.
         """
         copies = {"auto_expand_replicas": f"0-{self._cluster.replicas}"}
         patiently(lambda: self.refresh([index]), patience=_PATIENCE)
         patiently(lambda: self._client.indices.put_settings(index=index, settings=copies), patience=_PATIENCE)
-        patiently(lambda: self._wait_for_copies(index), patience=_PATIENCE)
+        patiently(lambda: self._wait_for_copies(index, meanwhile), patience=_PATIENCE)
         return patiently(lambda: self.count(index, version), patience=_PATIENCE)
 
-    def _wait_for_copies(self, index: str) -> None:
-        patient = self._client.options(request_timeout=_GREEN_SECONDS + 30, ignore_status=408)
-        health = patient.cluster.health(index=index, wait_for_status="green", timeout=f"{_GREEN_SECONDS}s")
-        if health.get("timed_out"):
-            LOG.warning("%s is shown although copies of it are missing: it is %s", index, health["status"])
+    def _wait_for_copies(self, index: str, meanwhile: Callable[[], None]) -> None:
+        patient = self._client.options(ignore_status=408)
+        end = time.monotonic() + _GREEN_SECONDS
+        while True:
+            health = patient.cluster.health(index=index, wait_for_status="green", timeout="2s")
+            if not health.get("timed_out"):
+                return
+            if time.monotonic() > end:
+                break
+            meanwhile()
+        LOG.warning("%s is shown although copies of it are missing: it is %s", index, health["status"])
 
     def count(self, index: str, version: int) -> int:
         """Return how many rows an index has at a version.
@@ -176,12 +184,17 @@ class Indices:
         self._client.indices.put_mapping(index=index, properties=mapping(table)["properties"])
 
     def point_aliases(self, tables: Mapping[str, str], declared: schemas.Schemas) -> None:
-        """Let the aliases, and no others, name the indices of tables."""
-        wanted = {self._names.alias(declared.table(name)): index for name, index in tables.items()}
+        """Let the aliases, and no others, name the indices of tables; those of unknown tables keep theirs."""
+        wanted = {
+            self._names.alias(declared.table(name)): index
+            for name, index in tables.items()
+            if name in declared
+        }
+        unknown = {index for name, index in tables.items() if name not in declared}
         found = self._client.indices.get_alias(index=self._names.all)
         actions: list[dict[str, Any]] = []
         for index, entry in found.items():
-            stale = [name for name in entry["aliases"] if wanted.get(name) != index]
+            stale = [] if index in unknown else [n for n in entry["aliases"] if wanted.get(n) != index]
             actions += [{"remove": {"index": index, "alias": name}} for name in stale]
         for alias, index in wanted.items():
             if alias not in found.get(index, {}).get("aliases", {}):

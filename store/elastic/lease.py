@@ -45,10 +45,13 @@ class Lease:
         client: Elasticsearch,
         names: Names,
         *,
-        term: float = 20.0,
+        term: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client = client.options(request_timeout=max(1.0, term / _RENEWALS))
+        # A renewal that fails is tried again soon, and tells so meanwhile.
+        self._client = client.options(
+            request_timeout=max(1.0, term / _RENEWALS), max_retries=len(client.transport.node_pool.all())
+        )
         self._index = names.state
         self._term = term
         self._clock = clock

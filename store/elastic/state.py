@@ -11,7 +11,7 @@ from typing import Any
 from elastic_transport import ApiError, ConnectionTimeout, TransportError
 from elasticsearch import BadRequestError, ConflictError, Elasticsearch, NotFoundError
 
-from store.elastic.client import Cluster, EngineError, in_words, open_client
+from store.elastic.client import Cluster, EngineError, in_words, open_client, soon
 from store.elastic.names import FORMAT, META, Names
 from store.port import EngineAway
 
@@ -39,12 +39,15 @@ class TableIndex:
 class State:
     """The version that can be asked for, and the indices of its tables by lower-case name.
 
-    ``written`` is when it became so, UTC in ISO 8601.
+    ``written`` is when it became so, UTC in ISO 8601. ``upto`` is the version that changes are being written
+    for, None while none are: whoever goes on writes those of the same versions together, so that documents
+    that a process still sends which slept meanwhile are the same. It is nothing that queries see.
     """
 
     version: int
     tables: Mapping[str, TableIndex] = field(default_factory=dict)
     written: str = ""
+    upto: int | None = field(default=None, compare=False)
 
     def document(self) -> dict[str, Any]:
         """Return what is stored of it."""
@@ -56,7 +59,7 @@ class State:
         if source.get("format") != FORMAT:
             return None
         tables = {name: TableIndex(**table) for name, table in source["tables"].items()}
-        return cls(source["version"], tables, source["written"])
+        return cls(source["version"], tables, source["written"], source.get("upto"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,9 @@ def version_in(cluster: Cluster) -> int | None:
     Raises
     ------
     EngineAway
-        When the cluster does not answer.
+        When the cluster does not answer, or refuses.
     """
-    client = open_client(cluster)
+    client = open_client(cluster, **soon(cluster))
     try:
         stored = StateDocument(client, Names.of(cluster)).read()
     except (ApiError, TransportError) as error:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from elastic_transport import ConnectionTimeout
 from elasticsearch import ApiError, Elasticsearch
 
 import schemas
@@ -17,6 +20,7 @@ from store.elastic import ElasticFollower, ElasticIndex, Names, Pace, Policy, Re
 from store.elastic import follower as module
 from store.elastic.client import Cluster
 from store.elastic.indices import Fit, Indices
+from store.elastic.state import State, Stored
 from store.lake import Lake, LakeError, clean_logs, compact, vacuum
 from store.port import IndexStalled, Site
 from tests.support.elasticsearch.cluster import Node
@@ -223,7 +227,7 @@ def test_an_old_version_stays_as_it_is_while_the_next_is_half_written(
     keep_up(follower)
     before, was = world.state, world.shown()
     several_at_once(world, obs)
-    monkeypatch.setattr(StateDocument, "write", _dies)
+    monkeypatch.setattr(StateDocument, "write", _dies_before_it_shows)
     with pytest.raises(_DiedError):
         follower.step()
     everything = {
@@ -242,6 +246,16 @@ def _dies(*_: Any) -> None:
     raise _DiedError
 
 
+_write = StateDocument.write
+
+
+def _dies_before_it_shows(document: StateDocument, state: State, over: Stored | None) -> Stored:
+    """Say which versions are written together, and die when they are."""
+    if state.upto is None:
+        raise _DiedError
+    return _write(document, state, over)
+
+
 def test_a_step_that_is_repeated_changes_nothing(
     world: Any, obs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,7 +272,7 @@ def test_a_step_that_is_repeated_changes_nothing(
     ):
         happen()
         with monkeypatch.context() as patch:
-            patch.setattr(StateDocument, "write", _dies)
+            patch.setattr(StateDocument, "write", _dies_before_it_shows)
             with pytest.raises(_DiedError):
                 follower.step()
         written = world.client.search(index=index, size=10_000, query={"match_all": {}})["hits"]["hits"]
@@ -279,13 +293,89 @@ def test_a_step_that_failed_is_repeated_as_it_was_though_more_has_come(
     world.write("append", "sky.obs", obs(5, 100))
     world.write("delete", "sky.obs", obs(5, 20))
     with monkeypatch.context() as patch:
-        patch.setattr(StateDocument, "write", _dies)
+        patch.setattr(StateDocument, "write", _dies_before_it_shows)
         with pytest.raises(_DiedError):
             follower.step()
     world.write("replace", "sky.obs", obs(10, n=4))
     world.write("delete", "sky.obs", obs(5, 100))
     world.write("append", "sky.obs", obs(5, 20))
     keep_up(follower)
+    world.agrees()
+
+
+def test_changes_that_the_state_does_not_speak_of_are_found(
+    world: Any, obs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a snapshot that was taken while a follower wrote: the state in it is older than the rows."""
+    follower = world.follower(policy=Policy(term=4.0))
+    world.write("append", "sky.obs", obs(60))
+    keep_up(follower)
+    before = world.state
+    world.write("replace", "sky.obs", obs(10, n=3))
+    with monkeypatch.context() as patch:
+        patch.setattr(StateDocument, "write", _dies_before_it_shows)
+        with pytest.raises(_DiedError):
+            follower.step()
+    world.states.write(before, world.states.read())
+    assert world.state.upto is None
+    world.write("replace", "sky.obs", obs(10, n=4))
+    keep_up(follower)
+    world.agrees()
+
+
+def test_a_request_that_was_on_its_way_when_its_sender_fell_asleep_changes_nothing(
+    world: Any, obs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It arrives after others took over and went on, by more versions at once than the sender knew."""
+    one = world.follower(policy=Policy(term=4.0))
+    other = world.follower(policy=Policy(term=4.0))
+    world.write("append", "sky.obs", obs(60))
+    one.step()
+    late: list[Callable[[], object]] = []
+    bulk = type(one._bulk._client).bulk
+
+    def keep(client: Elasticsearch, **words: Any) -> Any:
+        late.append(lambda: bulk(client, **words))
+        raise ConnectionTimeout("it fell asleep")
+
+    world.write("append", "sky.obs", obs(5, 100))
+    one._bulk._pace = replace(one._bulk._pace, patience=-1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(one._bulk._client), "bulk", keep)
+        with pytest.raises(module.EngineError):
+            one.step()
+    assert len(late) == 1
+    one.close()
+    world.write("replace", "sky.obs", obs(5, 100, n=1))
+    world.write("delete", "sky.obs", obs(2, 100))
+    _until(lambda: other.step() is not None)
+    keep_up(other)
+    world.agrees()
+    late.pop()()
+    world.client.indices.refresh(index=world.state.tables["sky.obs"].index)
+    world.agrees()
+
+
+def test_a_follower_that_is_told_to_end_ends_within_its_step_and_another_one_leads_at_once(
+    world: Any, obs: Any
+) -> None:
+    one, two = world.follower(policy=Policy(term=600.0)), world.follower(policy=Policy(term=600.0))
+    one.step()
+    assert two.step() is None
+    world.write("append", "sky.obs", obs(300))
+    stop = threading.Event()
+    create = one._rows._create
+
+    def told(*words: Any) -> Any:
+        stop.set()
+        return create(*words)
+
+    one._rows._create = told
+    one.run_forever(stop)
+    assert world.state.version == 0
+    assert not one.leads
+    two._asked = float("-inf")
+    assert two.step() == 1
     world.agrees()
 
 
@@ -538,6 +628,116 @@ def test_anybody_can_ask_for_a_rebuild(world: Any, obs: Any) -> None:
     assert follower.step() is None
     assert world.state.tables["sky.obs"].index != before.tables["sky.obs"].index
     world.agrees()
+
+
+def test_while_the_index_is_rebuilt_the_present_one_follows_the_lake(
+    world: Any, obs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = world.follower(policy=Policy(term=60.0, slice=0.0, stride=1))
+    world.write("append", "sky.obs", obs(200))
+    follower.step()
+    before = world.state
+    seen: list[State] = []
+    news = iter(
+        (
+            lambda: world.write("replace", "sky.obs", obs(20, 190, n=1)),
+            lambda: publish(world, CATALOGUE, stars(range(9))),
+            lambda: world.write("delete", "sky.obs", obs(9, 3)),
+            lambda: unpublish(world),
+            lambda: world.write("append", "sky.obs", obs(3, 3, n=2)),
+            lambda: world.write("append", "sky.plain", [{"a": 1, "b": "x", "v": 1.0}]),
+        )
+    )
+    batches = Lake.batches
+
+    def slowly(lake: Lake, name: str, version: int | None = None) -> Any:
+        for batch in batches(lake, name, version):
+            for start in range(0, batch.num_rows, 30):
+                for happen in itertools.islice(news, 1):
+                    happen()
+                yield batch.slice(start, 30)
+                if name == "sky.obs" and world.state.tables["sky.obs"].index in ours:
+                    seen.append(world.state)
+
+    ours = {before.tables["sky.obs"].index}
+    monkeypatch.setattr(Lake, "batches", slowly)
+    Requests(world.client, Names(world.cluster.prefix)).ask()
+    assert follower.step() == world.lake.version() > before.version + 4
+    assert next(news, None) is None
+    assert [state.version for state in seen] == sorted(state.version for state in seen)
+    assert seen[-1].version >= before.version + 4, "the news came while it was written"
+    assert world.state.tables["sky.obs"].index not in ours
+    world.agrees()
+    assert follower.step() is None
+    for state in seen[-2:]:
+        held = world.held(state.version)
+        assert world.shown(state)["sky.obs"] == held["sky.obs"], "who began before goes on"
+
+
+def test_a_rebuild_whose_news_cannot_be_followed_shows_them_in_the_end(
+    world: Any, obs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = world.follower(policy=Policy(term=60.0, slice=0.0))
+    world.write("append", "sky.obs", obs(50))
+    follower.step()
+    build = follower._rows.tables
+
+    def tables(version: int, meanwhile: Callable[[], None]) -> Any:
+        found = build(version, meanwhile)
+        world.write("replace", "sky.obs", obs(5, n=2))
+        with monkeypatch.context() as patch:
+            patch.setattr(Indices, "refresh", _fails)
+            meanwhile()
+        return found
+
+    follower._rows.tables = tables
+    assert follower.rebuild() == 1
+    assert world.state.version == 1
+    keep_up(follower)
+    world.agrees()
+
+
+def _fails(*_: Any) -> None:
+    raise module.EngineError("not now")
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_follower_that_lacks_a_table_of_the_site_harms_it_not(
+    world: Any, obs: Any, *, changed: bool
+) -> None:
+    """It leaves the table's index alone, or leaves the table to the lake when rows of it changed."""
+    world.write("append", "sky.obs", obs(20))
+    world.write("append", "sky.plain", [{"a": 1, "b": "x", "v": 1.0}])
+    right = world.follower()
+    keep_up(right)
+    before = world.state.tables["sky.plain"]
+    right.close()
+    reader = ElasticIndex(world.lake, world.cluster, SITE, poll=None)
+    ours = next(schema for schema in world.lake.declared.schemas if schema.name == "sky")
+    few = ours.model_copy(update={"tables": tuple(t for t in ours.tables if t.local_name != "plain")})
+    others = [schema for schema in world.lake.declared.schemas if schema.name != "sky"]
+    wrong = ElasticFollower(
+        Lake(world.lake.root, schemas.Schemas([few, *others])),
+        world.cluster,
+        client=world.client,
+        policy=Policy(term=4.0, stride=1),
+    )
+    world.write("append", "sky.obs", obs(20, 20))
+    if changed:
+        world.write("append", "sky.plain", [{"a": 2, "b": "x", "v": 1.0}])
+    _until(lambda: wrong.step() is not None)
+    keep_up(wrong)
+    reader.refresh()
+    assert names_of(reader, "SELECT a FROM sky.plain WHERE a > 0") == [1, 2][: 1 + changed]
+    assert len(names_of(reader, "SELECT id FROM sky.obs")) == 40
+    assert world.state.tables.get("sky.plain") == (None if changed else before)
+    alias = world.client.indices.get_alias(index=before.index)[before.index]["aliases"]
+    assert bool(alias) is not changed
+    wrong.close()
+    reader.close()
+    _until(lambda: (right := world.follower()).step() is not None or right.leads)
+    world.agrees()
+    assert (world.state.tables["sky.plain"].index == before.index) is not changed
 
 
 def test_a_rebuild_is_done_by_whoever_leads(world: Any, obs: Any) -> None:
