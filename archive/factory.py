@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from archive.api.cursor import Cursors
 from archive.followers import Unindexed, beat, running
 from archive.process import Process
 from archive.settings import Settings
+from archive.spill import spill_folder
 from archive.stores import (
     authority,
     open_lake,
@@ -48,7 +48,7 @@ def open_index(settings: Settings, lake: Lake, *, poll: bool = True) -> Index:
     limits = Limits(
         threads=settings.threads or usual.threads,
         memory=f"{settings.memory_megabytes}MB" if settings.memory_megabytes else usual.memory,
-        spill_folder=settings.run_root / f"spill-{socket.gethostname()}-{os.getpid()}",
+        spill_folder=spill_folder(settings.run_root),
     )
     pause = settings.poll_seconds if poll else None
     if settings.elasticsearch_hosts:
