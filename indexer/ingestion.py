@@ -230,7 +230,7 @@ class _Run:
                 return
             collection = self._collection or item.root.name or "files"
             if isinstance(item, Visited):
-                self._refusals.accepted((collection, item.relative))
+                self._refusals.accepted(collection, item.root, item.relative)
                 continue
             self._found += 1
             if isinstance(item, NotRead):
@@ -314,12 +314,14 @@ class _Run:
 
     def _outcome(self, collection: str, found: Found, outcome: Outcome) -> None:
         self.summary.count(outcome)
-        self._refusals.accepted((collection, found.relative))
-        self._refusals.accepted((collection, str(found.path)))
+        self._refusals.accepted(collection, found.root, found.relative)
+        self._refusals.accepted(collection, found.root, str(found.path))
 
     def _refuse_found(self, collection: str, found: Found, refusal: FileRefused) -> None:
-        # The path below the root names the file that has taken it, and goes when that one is accepted.
-        path = str(found.path) if refusal.code == PATH_TAKEN else found.relative
+        # The path below the root names the file that has taken it; the other one is told by its whole path.
+        paths = [found.relative, str(found.path)]
+        path, other = reversed(paths) if refusal.code == PATH_TAKEN else paths
+        self._refusals.accepted(collection, found.root, other)
         self._refuse(collection, found.root, path, refusal, found)
 
     def _refuse(

@@ -308,15 +308,16 @@ def _remember(quarantine: QuarantineStore | None, path: Path, table: Table, summ
     """List the refused rows of a file in the place of those that it had before."""
     if quarantine is None:
         return
-    prefix = f"{path.name} "
+    prefix, root = f"{path.name} ", str(path.absolute().parent)
     try:
-        earlier = [e.path for e in quarantine.list(collection=table.name) if e.path.startswith(prefix)]
-        quarantine.clear(table.name, earlier)
+        held = quarantine.list(collection=table.name)
+        earlier = [e.path for e in held if e.root == root and e.path.startswith(prefix)]
+        quarantine.clear(table.name, earlier, root)
         quarantine.put(
             Refusal(
                 collection=table.name,
                 path=f"{prefix}{reason.where}",
-                root=str(path.absolute().parent),
+                root=root,
                 code=reason.code,
                 reason=reason.message,
                 details={"table": table.name, "row": reason.where.removeprefix("row ")},

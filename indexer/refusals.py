@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.discovery import Found
 from indexer.errors import FileRefused, IngestError
-from indexer.settle import Place
 from store.database import QuarantineStore, Refusal, in_words
+from store.database.texts import kept_text
 
 
 class Refusals:
@@ -17,15 +18,16 @@ class Refusals:
 
     def __init__(self, quarantine: QuarantineStore) -> None:
         self._quarantine = quarantine
-        self._held: dict[str, set[str]] = {}
-        self._refused: dict[Place, Refusal] = {}
-        self._cleared: dict[str, list[str]] = {}
+        self._held: dict[str, dict[str, set[str]]] = {}
+        self._refused: dict[tuple[str, str, str], Refusal] = {}
+        self._cleared: dict[tuple[str, str], list[str]] = {}
 
     def refused(
         self, collection: str, root: Path, relative: str, refusal: FileRefused, found: Found | None
     ) -> None:
         """Remember a refusal."""
-        self._refused[collection, relative] = Refusal(
+        self._forget(collection, str(root), relative, with_own=False)
+        self._refused[collection, kept_text(str(root)), relative] = Refusal(
             collection=collection,
             path=relative,
             root=str(root),
@@ -35,13 +37,17 @@ class Refusals:
             mtime=found.mtime if found else None,
         )
 
-    def accepted(self, place: Place) -> None:
+    def accepted(self, collection: str, root: Path, relative: str) -> None:
         """Remember that a file is in order, or a folder readable."""
-        collection, path = place
-        held = self._of(collection)
-        if path in held:
-            held.discard(path)
-            self._cleared.setdefault(collection, []).append(path)
+        self._forget(collection, str(root), relative, with_own=True)
+
+    def _forget(self, collection: str, root: str, path: str, *, with_own: bool) -> None:
+        """Let go of the entries of a path whose files are gone from their roots, and of that of this root."""
+        held, own = self._of(collection).get(path, set()), kept_text(root)
+        for other in sorted(held):
+            if with_own if other == own else not os.path.lexists(Path(other, path)):
+                held.discard(other)
+                self._cleared.setdefault((collection, other), []).append(path)
 
     @property
     def unsaved(self) -> int:
@@ -57,23 +63,26 @@ class Refusals:
             When the database cannot be written.
         """
         try:
-            for collection, paths in self._cleared.items():
-                self._quarantine.clear(collection, paths)
+            for (collection, root), paths in self._cleared.items():
+                self._quarantine.clear(collection, paths, root)
             self._quarantine.put(self._refused.values())
         except SQLAlchemyError as error:
             raise unwritable(error) from error
-        for collection, path in self._refused:
-            self._of(collection).add(path)
+        for collection, root, path in self._refused:
+            self._of(collection).setdefault(path, set()).add(root)
         self._cleared.clear()
         self._refused.clear()
 
-    def _of(self, collection: str) -> set[str]:
+    def _of(self, collection: str) -> dict[str, set[str]]:
+        """Return the roots of a collection's refused files, by path."""
         if collection not in self._held:
             try:
                 entries = self._quarantine.list(collection=collection)
             except SQLAlchemyError as error:
                 raise unwritable(error) from error
-            self._held[collection] = {entry.path for entry in entries}
+            roots = self._held[collection] = {}
+            for entry in entries:
+                roots.setdefault(entry.path, set()).add(entry.root)
         return self._held[collection]
 
 

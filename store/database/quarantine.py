@@ -17,12 +17,17 @@ from store.database.texts import kept_json, kept_text
 MANY = 500
 """Paths asked for in one statement; databases limit parameters."""
 
+_KEY = ("collection", "path", "root")
+
 
 class QuarantineRow(Base):
-    """A refused file in the database."""
+    """A refused file in the database.
+
+    Two roots of a collection may hold a file of the same path each, so that the root tells them apart.
+    """
 
     __tablename__ = "quarantine"
-    __table_args__ = (UniqueConstraint("collection", "path"),)
+    __table_args__ = (UniqueConstraint("collection", "path", "root"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     collection: Mapped[str]
@@ -43,8 +48,8 @@ class QuarantineRow(Base):
 class Refusal:
     """A file that is refused now: where it is, what it was, and why.
 
-    ``path`` is relative to ``root``; ``mtime`` is in nanoseconds; ``code`` is for programs and ``reason``
-    for people.
+    ``path`` is relative to ``root``, which is empty for what is no file; ``mtime`` is in nanoseconds;
+    ``code`` is for programs and ``reason`` for people.
     """
 
     collection: str
@@ -69,7 +74,7 @@ class Quarantined(Refusal):
 
 
 class QuarantineStore:
-    """Keeps refused files; one entry per collection and path, for any number of processes."""
+    """Keeps refused files; one entry per collection, path and root, for any number of processes."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -81,23 +86,22 @@ class QuarantineStore:
         if not rows:
             return
         # In one order, so that processes that enter the same files wait for each other and never in a circle.
-        rows.sort(key=lambda row: (row["collection"], row["path"]))
+        rows.sort(key=lambda row: [row[name] for name in _KEY])
         table = cast(Table, QuarantineRow.__table__)
-        kept = {"id", "collection", "path", "first_seen", "tries"}
+        kept = {"id", *_KEY, "first_seen", "tries"}
         update = {column.name: None for column in table.columns if column.name not in kept}
-        statement = upsert(
-            self._engine, table, key=["collection", "path"], update={**update, "tries": table.c.tries + 1}
-        )
+        statement = upsert(self._engine, table, key=_KEY, update={**update, "tries": table.c.tries + 1})
         with self._engine.begin() as connection:
             connection.execute(statement, rows)
 
-    def clear(self, collection: str, paths: Iterable[str]) -> int:
-        """Forget files that were accepted after all; returns how many were in quarantine."""
+    def clear(self, collection: str, paths: Iterable[str], root: str = "") -> int:
+        """Forget files below a root that were accepted after all; returns how many were in quarantine."""
         cleared = 0
         with self._engine.begin() as connection:
             for some in _some(paths):
                 statement = delete(QuarantineRow).where(
                     QuarantineRow.collection == kept_text(collection),
+                    QuarantineRow.root == kept_text(root),
                     QuarantineRow.path.in_([kept_text(path) for path in some]),
                 )
                 cleared += connection.execute(statement).rowcount
@@ -122,17 +126,6 @@ class QuarantineStore:
         if code is not None:
             statement = statement.where(QuarantineRow.code == code)
         return self._found(statement)
-
-    def known(self, collection: str, paths: Iterable[str]) -> dict[str, Quarantined]:
-        """Return which of these paths are in quarantine, by path."""
-        found: dict[str, Quarantined] = {}
-        for some in _some(paths):
-            asked = {kept_text(path): path for path in some}
-            statement = select(QuarantineRow).where(
-                QuarantineRow.collection == kept_text(collection), QuarantineRow.path.in_(asked)
-            )
-            found |= {asked[entry.path]: entry for entry in self._found(statement)}
-        return found
 
     def to_retry(self, numbers: Sequence[int] | None = None) -> Sequence[Quarantined]:
         """Return what to try again: the entries of these numbers, or all."""

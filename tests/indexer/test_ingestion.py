@@ -206,6 +206,39 @@ def test_a_file_whose_path_was_taken_gets_the_id_of_its_path_when_it_is_tried_ag
     assert archive.ids() == [minted_id("x", "a.fits")]
 
 
+def test_files_of_the_same_path_below_two_roots_are_refused_and_forgotten_one_by_one(
+    archive: Any, tmp_path: Path, made: Any
+) -> None:
+    roots = [tmp_path / "one", tmp_path / "two"]
+    for root in roots:
+        put(root, "a.fits", b"SIMPLE  = no")
+        archive.ingest(root, collection="x")
+    assert [entry.root for entry in archive.quarantine.list()] == [str(root) for root in roots]
+    put(roots[0], "a.fits", made.image())
+    assert archive.ingest(roots[0], collection="x").accepted == 1
+    [left] = archive.quarantine.list()
+    assert left.root == str(roots[1])
+    put(roots[1], "a.fits", made.image())
+    given = {"lake": archive.lake, "quarantine": archive.quarantine, "files_root": archive.root / "files"}
+    assert retry([left.id], workers=0, **given).unchanged == 1
+    assert archive.refused() == {}
+
+
+def test_a_refused_file_that_moved_is_listed_once_and_forgotten_when_it_is_accepted(
+    archive: Any, tmp_path: Path, made: Any
+) -> None:
+    old, new = tmp_path / "old/night", tmp_path / "new/night"
+    put(old, "a.fits", b"SIMPLE  = no")
+    archive.ingest(old)
+    old.parent.rename(new.parent)
+    archive.ingest(new)
+    assert [entry.root for entry in archive.quarantine.list()] == [str(new)]
+    new.parent.rename(old.parent)
+    put(old, "a.fits", made.image())
+    assert archive.ingest(old).accepted == 1
+    assert archive.refused() == {}
+
+
 def test_a_moved_tree_is_followed(archive: Any, tmp_path: Path, made: Any) -> None:
     put(tmp_path / "old/night", "a.fits", made.image())
     archive.ingest(tmp_path / "old/night")

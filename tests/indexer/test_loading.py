@@ -253,6 +253,21 @@ def test_rows_are_counted_with_the_lines_that_are_no_rows(archive: Any, tmp_path
     assert len(archive.quarantine.list(collection="ivoa.ObsCore")) == 4
 
 
+def test_rows_of_files_of_one_name_in_two_folders_are_listed_each(archive: Any, tmp_path: Path) -> None:
+    bad, good = (
+        f"obs_publisher_did,obs_collection,obs_id,calib_level\nivo://a/b?1,c,o,{n}\n" for n in ("x", 2)
+    )
+    paths = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        paths.append(csv(tmp_path / name, bad))
+        loaded(archive, paths[-1])
+    assert len(archive.quarantine.list()) == 2
+    paths[0].write_text(good)
+    loaded(archive, paths[0])
+    assert [entry.root for entry in archive.quarantine.list()] == [str(tmp_path / "two")]
+
+
 def test_rows_without_a_did_or_id_are_refused_alone(archive: Any, tmp_path: Path) -> None:
     found = loaded(archive, parquet(tmp_path, rows(3, obs_publisher_did=[f"{DID}A", None, ""])))
     assert found.line() == "accepted 1, unchanged 0, replaced 0, quarantined 2"

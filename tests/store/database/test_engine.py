@@ -16,7 +16,7 @@ from sqlalchemy import Engine, inspect, text
 from store.database import DatabaseError, QuarantineStore, Refusal, migrate, open_database
 from store.database.base import Base
 from store.database.engine import HEAD
-from store.database.upgrade import configuration
+from store.database.upgrade import configuration, upgrade
 from tests.support.elasticsearch.cluster import free_ports
 from tests.support.postgres import Postgres
 
@@ -93,6 +93,25 @@ def test_a_change_of_tables_that_fails_leaves_them_as_they_were(
     monkeypatch.undo()
     migrate(engine)
     assert {"quarantine", "follower"} <= set(inspect(engine).get_table_names())
+    engine.dispose()
+
+
+def test_entries_of_an_older_database_are_kept(url: str) -> None:
+    engine = open_database(url)
+    with engine.begin() as connection:
+        upgrade(connection, "0002")
+        connection.execute(
+            text(
+                "INSERT INTO quarantine (collection, path, root, code, reason, details, first_seen,"
+                " last_seen, tries) VALUES ('c', 'a', '/one', 'empty', 'It is empty.', '{\"hdu\": 1}',"
+                " '2026-01-01 00:00:00', '2026-01-02 00:00:00', 3)"
+            )
+        )
+    migrate(engine)
+    store = QuarantineStore(engine)
+    store.put([Refusal(collection="c", path="a", root="/two", code="empty", reason="It is empty.")])
+    found = [(entry.id, entry.root, entry.tries, dict(entry.details)) for entry in store.list()]
+    assert found == [(1, "/one", 3, {"hdu": 1}), (2, "/two", 1, {})]
     engine.dispose()
 
 
