@@ -24,6 +24,7 @@ from indexer.summary import Outcome
 from schemas import Schemas, Table
 from schemas.arrow import MADE_BY, arrow_schema
 from store.lake import Lake, Writer
+from store.served import PROPRIETARY
 
 HEADERS: Final = "archive.headers"
 PRODUCTS: Final = "phase3v2.files"
@@ -199,7 +200,7 @@ def _write(writer: Writer, batch: Batch, claims: Sequence[Claim], decisions: Seq
     records = {d.dp_id: d.record for d in decisions if d.record is not None}
     details = _Details(writer, batch, decisions)
     records = {dp_id: held_back(record, details.old.get(dp_id)) for dp_id, record in records.items()}
-    details.write({dp_id for dp_id, record in records.items() if record[RIGHTS[FILES]]})
+    details.write({dp_id for dp_id, record in records.items() if record[RIGHTS[FILES]] == PROPRIETARY})
     aliases = [decision.alias for decision in decisions if decision.alias is not None]
     stale = [claims[i].place for i, decision in enumerate(decisions) if decision.stale_alias]
     if stale:

@@ -2,7 +2,7 @@
 
 A file with a release date is withheld until that date. One without is public, unless its record and its
 observation store the word ``proprietary``: it is then withheld until it is given a date. The rule is that of
-``store.served.is_held``.
+``store.served.is_held``. One that stores the word ``secure`` is never given to anonymous users.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from indexer.settle import FILES, OBSERVATIONS, Record
-from store.served import PROPRIETARY
+from store.served import PROPRIETARY, SECURE
 
 DATES: Final = {OBSERVATIONS: "obs_release_date", "dbo.raw": "release_date", FILES: "release_date"}
 """The column of each table that says when a file becomes public."""
 
 RIGHTS: Final = {OBSERVATIONS: "data_rights", FILES: "rights"}
-"""The column of each table that says whether a file without such a date is withheld."""
+"""The column of each table that says whether a file without such a date, or always, is withheld."""
 
 ALL: Final = "*"
 """Stands for every collection among those that require a release date."""
@@ -35,12 +35,14 @@ def needs_date(collection: str, required: Collection[str]) -> bool:
 def rights_of(
     date: datetime | None, observations: Iterable[Mapping[str, Any]], *, needs_date: bool
 ) -> str | None:
-    """Return what withholds a file for want of a date; None for one that has a date or needs none.
+    """Return what withholds a file always, or for want of a date; None for one that has a date or needs none.
 
     ``observations`` are its rows as its Instrument Package made them.
     """
-    said = any(row.get(RIGHTS[OBSERVATIONS]) == PROPRIETARY for row in observations)
-    return PROPRIETARY if date is None and (said or needs_date) else None
+    said = {row.get(RIGHTS[OBSERVATIONS]) for row in observations}
+    if SECURE in said:
+        return SECURE
+    return PROPRIETARY if date is None and (PROPRIETARY in said or needs_date) else None
 
 
 def held_back(record: Record, old: Record | None) -> Record:
@@ -52,11 +54,9 @@ def held_back(record: Record, old: Record | None) -> Record:
         return record
     date, rights = DATES[FILES], RIGHTS[FILES]
     dates = [row[date] for row in (record, old) if row[date] is not None]
-    return {
-        **record,
-        date: max(dates, default=None),
-        rights: None if dates else record[rights] or old[rights],
-    }
+    waits = not dates and PROPRIETARY in (record[rights], old[rights])
+    word = SECURE if record[rights] == SECURE else PROPRIETARY if waits else None
+    return {**record, date: max(dates, default=None), rights: word}
 
 
 def rows_held_back(

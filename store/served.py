@@ -19,6 +19,9 @@ from store.port import Site
 PUBLIC, PROPRIETARY = "public", "proprietary"
 """What rows say of their rights when they store nothing, and before their time has come."""
 
+SECURE = "secure"
+"""What rows store whose bytes are for anybody who says who they are (VOResource, ``rights``)."""
+
 
 def is_held(stored: str | None, since: datetime | None, moment: datetime) -> bool:
     """Tell whether a row whose ``rights_of`` time is ``since`` is proprietary at a moment.

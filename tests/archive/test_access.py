@@ -39,6 +39,14 @@ def test_without_a_release_date_bytes_are_public_unless_their_record_withholds_t
     assert caught.value.headers["WWW-Authenticate"] == 'Bearer realm="archive.example"'
 
 
+@pytest.mark.parametrize("release", [None, NOW - timedelta(days=1), NOW, NOW + timedelta(days=1)])
+def test_anonymous_users_never_get_secure_bytes(release: datetime | None) -> None:
+    with pytest.raises(Problem, match="is not given to anonymous users") as caught:
+        POLICY.require_bytes("X", release, "secure")
+    assert caught.value.status == 401
+    assert caught.value.headers["WWW-Authenticate"] == 'Bearer realm="archive.example"'
+
+
 def test_the_clock_is_that_of_the_wall() -> None:
     policy = AccessPolicy(realm="x")
     assert policy.is_public(datetime.now(UTC) - timedelta(seconds=5), None)

@@ -155,14 +155,37 @@ keys:
 """
 
 
-def test_the_word_of_an_instrument_package_withholds_the_bytes_too(
-    archive: Any, night: Path, made: Any, tmp_path: Path
-) -> None:
+@pytest.fixture
+def own_package(tmp_path: Path) -> Path:
+    """A folder of Instrument Packages with one whose headers say who may have the data."""
     folder = tmp_path / "instruments" / "own"
     folder.mkdir(parents=True)
     (folder / "package.yaml").write_text(PACKAGE)
-    for number, word in enumerate(("proprietary", "public")):
+    return folder.parent
+
+
+def test_the_word_of_an_instrument_package_withholds_the_bytes_too(
+    archive: Any, night: Path, made: Any, own_package: Path
+) -> None:
+    for number, word in enumerate(("proprietary", "public", "secure")):
         put(night, made, word, INSTRUME="OWN", RIGHTS=word, EXPTIME=float(number))
-    archive.ingest(night, package_folders=[tmp_path / "instruments"])
+    archive.ingest(night, package_folders=[own_package])
     words = {row["file_name"]: row["rights"] for row in archive.rows("archive.files")}
-    assert words == {"proprietary.fits": "proprietary", "public.fits": None}
+    assert words == {"proprietary.fits": "proprietary", "public.fits": None, "secure.fits": "secure"}
+
+
+def test_what_is_secure_stays_so_with_a_release_date_and_ends_with_content_that_is_not(
+    archive: Any, night: Path, made: Any, own_package: Path
+) -> None:
+    def come(word: str, exposure: float) -> tuple[str | None, datetime | None]:
+        put(night, made, "a", date="2001-01-01", INSTRUME="OWN", RIGHTS=word, EXPTIME=exposure)
+        archive.ingest(night, package_folders=[own_package], release_required=["*"])
+        [row] = archive.rows("archive.files")
+        return row["rights"], row["release_date"]
+
+    assert come("secure", 1) == ("secure", PAST)
+    set_release(ids(archive).values(), None, lake=archive.lake)
+    assert come("secure", 2) == ("secure", PAST)
+    set_release(ids(archive).values(), FAR, lake=archive.lake)
+    assert said(archive) == {"a": ("secure", FAR)}
+    assert come("public", 3) == (None, FAR)

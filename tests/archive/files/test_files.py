@@ -86,6 +86,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WithFiles]:
         file_row("JUST-PUBLIC", plain, CONTENT, release_date=PUBLIC),
         file_row("SOON", plain, CONTENT, release_date=PUBLIC + timedelta(microseconds=1)),
         file_row("UNDATED", plain, CONTENT, rights="proprietary"),
+        file_row("SECURE", plain, CONTENT, rights="secure", release_date=PUBLIC),
         file_row("RELEASED", plain, CONTENT, rights="proprietary", release_date=PUBLIC),
         file_row("FAR", plain, CONTENT, release_date=datetime(2199, 1, 1)),  # noqa: DTZ001
     ]
@@ -223,7 +224,7 @@ def test_no_location_leaves_the_file_store(files: WithFiles, number: int) -> Non
 BYTE_ROUTES = [("GET", {}), ("HEAD", {}), ("GET", {"Range": "bytes=0-3"}), ("GET", {"If-None-Match": '"x"'})]
 
 
-@pytest.mark.parametrize("dp_id", ["SOON", "FAR", "UNDATED"])
+@pytest.mark.parametrize("dp_id", ["SOON", "FAR", "UNDATED", "SECURE"])
 @pytest.mark.parametrize(("method", "headers"), BYTE_ROUTES)
 def test_bytes_before_their_release_need_a_login(
     files: WithFiles, dp_id: str, method: str, headers: dict[str, str]
