@@ -79,6 +79,7 @@ def _cluster(settings: Settings) -> Cluster:
         ca_file=settings.elasticsearch_ca_file,
         prefix=settings.elasticsearch_prefix,
         replicas=settings.elasticsearch_replicas,
+        rows_per_shard=settings.elasticsearch_rows_per_shard,
     )
 
 
@@ -140,6 +141,13 @@ def built_version(settings: Settings) -> int | None:
         return version_in(_cluster(settings))
     found = generations(settings.index_root)
     return found[-1][0] if found else None
+
+
+def index_advice(settings: Settings) -> list[str]:
+    """Say what an operator should do about the index in a cluster, one line each."""
+    from store.elastic import advice  # noqa: PLC0415
+
+    return advice(_cluster(settings))
 
 
 def build_process(settings: Settings, index: Index, lake: Lake) -> Process:

@@ -14,12 +14,21 @@ from store.lake import Lake
 
 
 def index_status(settings: Settings) -> dict[str, Any]:
-    """Say how far the index on disk and the running servers are."""
+    """Say how far the index on disk and the running servers are, and what somebody should do about it."""
     engine = stores.open_tables_to_read(settings)
     try:
-        return _index_status(settings, stores.open_lake(settings), engine)
+        found = _index_status(settings, stores.open_lake(settings), engine)
     finally:
         engine.dispose()
+    return {**found, "advice": _advice(settings)}
+
+
+def _advice(settings: Settings) -> list[str]:
+    if not settings.elasticsearch_hosts:
+        return []
+    from archive import factory  # noqa: PLC0415 - engines take long to import
+
+    return factory.index_advice(settings)
 
 
 def _index_status(settings: Settings, lake: Lake, engine: Engine) -> dict[str, Any]:

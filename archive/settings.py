@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     elasticsearch_replicas: int = Field(
         default=1, ge=0, le=10, title="Copies of each shard in Elasticsearch, beside the first"
     )
+    elasticsearch_rows_per_shard: int = Field(
+        default=5_000_000,
+        ge=1000,
+        le=500_000_000,
+        title="Rows for each shard of a table in Elasticsearch when its index is built",
+    )
 
     default_rows: int = Field(
         default=20_000, gt=0, title="Rows of a TAP or cone search when MAXREC is absent"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from archive.cli.tell import AsJson, counted, say, say_facts, say_json
+from archive.cli.tell import AsJson, counted, printable, say, say_facts, say_json
 
 index_app = typer.Typer(help="The index: what queries are answered from.", no_args_is_help=True)
 lake_app = typer.Typer(help="The lake: the record of everything.", no_args_is_help=True)
@@ -27,8 +27,10 @@ def index_status(as_json: AsJson = False) -> None:
     if as_json:
         say_json(found)
         return
-    servers = found.pop("servers")
+    servers, advice = found.pop("servers"), found.pop("advice")
     say_facts({**found, "servers": len(servers)})
+    for line in advice:
+        say(printable(line))
 
 
 @index_app.command()

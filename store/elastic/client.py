@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from elastic_transport import ApiError, ConnectionError, ConnectionTimeout, TlsError, TransportError  # noqa: A004
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, UnsupportedProductError
 from elasticsearch.serializer import OrjsonSerializer
 
 LOG = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ SOON_SECONDS = 2.5
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses of a request that may succeed when it is sent again."""
 
+
+_NOT_FOUND = 404
 
 _ADVICE = {
     401: "; give a valid API key by ONEDFS_ELASTICSEARCH_API_KEY",
@@ -127,8 +129,16 @@ def patiently(call: Callable[[], Found], *, patience: float, pause: float = 1.0)
         time.sleep(pause)
 
 
+def is_other_product(error: ApiError) -> bool:
+    """Whether something answered that is not Elasticsearch, as a URL of another service does."""
+    named = "x-elastic-product" in error.meta.headers
+    return isinstance(error, UnsupportedProductError) or (error.meta.status == _NOT_FOUND and not named)
+
+
 def in_words(error: Exception) -> str:
     """Say in one line what the cluster answered, or that it did not."""
+    if isinstance(error, ApiError) and is_other_product(error):
+        return "what answers is not Elasticsearch; see ONEDFS_ELASTICSEARCH_URL"
     if isinstance(error, ApiError):
         said = f"Elasticsearch answered {error.meta.status}: {reason_of(_cause(error.body))}"
         return said + _ADVICE.get(error.meta.status, "")

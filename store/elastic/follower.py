@@ -21,7 +21,7 @@ from store.elastic.build import (
     nothing,
 )
 from store.elastic.bulk import BulkWriter, Pace
-from store.elastic.client import Cluster, EngineError, in_words, open_client
+from store.elastic.client import Cluster, EngineError, in_words, open_client, soon
 from store.elastic.indices import Indices
 from store.elastic.lease import Lease, LeaseLost
 from store.elastic.names import Names
@@ -86,6 +86,7 @@ class ElasticFollower:
         self._clock = clock
         self._names = Names.of(cluster)
         self._client = client or open_client(cluster)
+        self._soon = soon(cluster)
         self._owned = self._client if client is None else None
         self._lease = Lease(self._client, self._names, term=self._policy.term, clock=clock)
         self._states = StateDocument(self._client, self._names)
@@ -230,6 +231,8 @@ class ElasticFollower:
             return False
         self._asked = self._clock()
         if not self._prepared:
+            # What is wrong with the way to the cluster is told before anything is tried again and again.
+            StateDocument(self._client.options(**self._soon), self._names).read()
             prepare(self._client, self._names)
             self._prepared = True
         self._unsure()

@@ -50,9 +50,8 @@ class Indices:
 
         It has one copy of each shard until ``finish``, so that documents are written once.
         """
-        shards = max(1, -(-rows // self._cluster.rows_per_shard))
         settings = {
-            "number_of_shards": shards,
+            "number_of_shards": self._shards(rows),
             "number_of_replicas": 0,
             "refresh_interval": "-1",
             "mapping.total_fields.limit": len(table.columns) + 100,
@@ -158,6 +157,23 @@ class Indices:
         shards = self._client.options(request_timeout=300).indices.refresh(index=names)["_shards"]
         wanted = shards["total"] if least is None else least
         return not shards["failed"] and bool(shards["successful"] >= wanted)
+
+    def outgrown(self, state: State) -> dict[str, tuple[int, int]]:
+        """Return the tables whose shards have more than twice the rows that they are meant for.
+
+        With each come the shards that it has, and those that it would have if it were built now.
+        """
+        found: dict[str, tuple[int, int]] = {}
+        for name, entry in state.tables.items():
+            if entry.rows > 2 * self._cluster.rows_per_shard:
+                told = self._client.indices.get_settings(index=entry.index, flat_settings=True)
+                shards = int(told[entry.index]["settings"]["index.number_of_shards"])
+                if entry.rows > 2 * self._cluster.rows_per_shard * shards:
+                    found[name] = (shards, self._shards(entry.rows))
+        return found
+
+    def _shards(self, rows: int) -> int:
+        return max(1, -(-rows // self._cluster.rows_per_shard))
 
     def fit(self, index: str, table: schemas.Table) -> Fit:
         """Tell whether an index can hold a table as it is declared now."""

@@ -11,7 +11,7 @@ from typing import Any
 from elastic_transport import ApiError, ConnectionTimeout, TransportError
 from elasticsearch import BadRequestError, ConflictError, Elasticsearch, NotFoundError
 
-from store.elastic.client import Cluster, EngineError, in_words, open_client, soon
+from store.elastic.client import Cluster, EngineError, in_words, is_other_product, open_client, soon
 from store.elastic.names import FORMAT, META, Names
 from store.port import EngineAway
 
@@ -169,7 +169,9 @@ def read_document(client: Elasticsearch, index: str, name: str) -> tuple[dict[st
     """Return a document as it is now, with its place; None when there is none."""
     try:
         found = client.get(index=index, id=name)
-    except NotFoundError:
+    except NotFoundError as error:
+        if is_other_product(error):
+            raise
         return None
     return found["_source"], found["_seq_no"], found["_primary_term"]
 

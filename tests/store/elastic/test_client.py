@@ -68,6 +68,9 @@ def test_reasons_are_told_in_one_line_down_to_the_cause() -> None:
     )
     assert in_words(ConnectionTimeout("x")) == "Elasticsearch does not answer: it takes too long"
     assert in_words(ValueError()) == "ValueError: "
+    assert in_words(answered(404, {"detail": "no such page"})) == (
+        "what answers is not Elasticsearch; see ONEDFS_ELASTICSEARCH_URL"
+    )
 
 
 def test_a_certificate_that_is_not_trusted_is_told_once_with_what_to_do() -> None:

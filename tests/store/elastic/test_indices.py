@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 from schemas import Column, Kind, Table
 from schemas.elastic import mapping
 from schemas.names import NAME_UCD
-from store.elastic import Cluster, EngineError, Names
+from store.elastic import Cluster, EngineError, Names, State, TableIndex
 from store.elastic.indices import Fit, Indices
 
 Shards = tuple[int, int, int]
@@ -110,3 +110,33 @@ def test_an_index_is_widened_only_by_what_its_rows_do_not_have(was: Table, now: 
 
 def test_nothing_is_asked_about_nothing() -> None:
     Indices(cast(Elasticsearch, Stand([])), Cluster(("http://nowhere:9200",))).refresh([])
+
+
+class Settled:
+    """As much of a client as telling the shards of indices needs."""
+
+    def __init__(self, shards: int) -> None:
+        self.indices = self
+        self.shards = shards
+
+    def get_settings(self, index: str, **_: Any) -> dict[str, Any]:
+        return {index: {"settings": {"index.number_of_shards": str(self.shards)}}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "shards", "found"),
+    [
+        (200, 1, {}),
+        (201, 1, {"sky.obs": (1, 3)}),
+        (600, 3, {}),
+        (601, 3, {"sky.obs": (3, 7)}),
+    ],
+)
+def test_an_index_has_outgrown_its_shards_when_they_hold_twice_what_they_are_meant_for(
+    rows: int, shards: int, found: dict[str, tuple[int, int]]
+) -> None:
+    indices = Indices(
+        cast(Elasticsearch, Settled(shards)), Cluster(("http://nowhere:9200",), rows_per_shard=100)
+    )
+    state = State(1, {"sky.obs": TableIndex("a", rows), "sky.plain": TableIndex("b", 5)})
+    assert indices.outgrown(state) == found
