@@ -79,8 +79,7 @@ class BareElastic:
     def touching(self, position: Position, radius: float) -> Body:
         """Filter by ranges of the footprint's cells."""
         bounds = [{"gte": lo, "lt": hi, "relation": "intersects"} for lo, hi in _ranges(position, radius)]
-        found = [{"range": {name: each}} for each in bounds for name in ("@inner", "@border")]
-        return {"bool": {"should": found}}
+        return {"bool": {"should": [{"range": {"@cover": each}} for each in bounds]}}
 
     def equals(self, column: str, value: str) -> Body:
         """Filter by a keyword."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from schemas.arrow import HEALPIX
 from schemas.model import REGULAR_IDENTIFIER, Column, Kind, Table
 from schemas.names import holds_names, key_column
 
@@ -23,13 +24,25 @@ UNTIL = "@until"
 CELL = "@cell"
 """Nested cell of the row's position at order 29; absent without a position."""
 
+TILE = "@tile"
+"""The same cell at order ``TILE_ORDER``, small enough for histograms, which compute in doubles."""
+
+TILE_ORDER = 11
+"""Order of the finest cells that rows are counted by."""
+
+PLACE = "@place"
+"""The row's position as longitude and latitude, kept to 0.3 mas; there when the cell is."""
+
 INNER_CELLS = "@inner"
 """Cells fully inside the row's footprint, as half-open ranges at order 29."""
 
-BORDER_CELLS = "@border"
-"""Cells that the border of the footprint may cross, in the same form."""
+COVER_CELLS = "@cover"
+"""All cells that the footprint may touch, in the same form."""
 
-OWN_FIELDS = frozenset({KEY, SINCE, UNTIL, CELL, INNER_CELLS, BORDER_CELLS})
+ROW = "@row"
+"""The row itself, packed (``packed_columns``): what is read when many rows are."""
+
+OWN_FIELDS = frozenset({KEY, SINCE, UNTIL, CELL, TILE, PLACE, INNER_CELLS, COVER_CELLS, ROW})
 """All of these."""
 
 MOST_TEXT = 8191
@@ -42,7 +55,10 @@ _LONG: dict[str, Any] = {"type": "long"}
 _DOUBLE: dict[str, Any] = {"type": "double"}
 _KEYWORD: dict[str, Any] = {"type": "keyword", "ignore_above": MOST_TEXT}
 _RANGES: dict[str, Any] = {"type": "long_range"}
+_POINT: dict[str, Any] = {"type": "geo_point"}
+_UNSOUGHT: dict[str, Any] = {"type": "integer", "index": False}
 _KEPT: dict[str, Any] = {"type": "object", "enabled": False}
+_PACKED: dict[str, Any] = {"type": "binary", "doc_values": True}
 
 _FIELDS: dict[Kind, dict[str, Any]] = {
     Kind.BOOLEAN: {"type": "boolean"},
@@ -83,13 +99,24 @@ def field_mapping(column: Column) -> dict[str, Any]:
     return dict(_FIELDS[column.kind] if is_indexed(column) else _KEPT)
 
 
+def packed_columns(table: Table) -> tuple[Column, ...]:
+    """Return the columns of a packed row in their order there; the cell of the position is the last."""
+    cell = (Column(name=HEALPIX, kind=Kind.LONG),) if table.position else ()
+    return (*sorted(table.columns, key=lambda column: column.name.lower()), *cell)
+
+
+def packed_form(table: Table) -> list[list[Any]]:
+    """Return what tells two layouts of packed rows apart."""
+    return [[column.name.lower(), column.kind, bool(column.array)] for column in packed_columns(table)]
+
+
 def mapping(table: Table) -> dict[str, Any]:
     """Return the mapping of a table's documents."""
-    own: dict[str, Any] = {KEY: {"type": "keyword"}, SINCE: _LONG, UNTIL: _LONG}
+    own: dict[str, Any] = {KEY: {"type": "keyword"}, SINCE: _LONG, UNTIL: _LONG, ROW: _PACKED}
     if table.position:
-        own[CELL] = _LONG
+        own |= {CELL: _LONG, TILE: _UNSOUGHT, PLACE: _POINT}
     if table.region:
-        own |= {INNER_CELLS: _RANGES, BORDER_CELLS: _RANGES}
+        own |= {INNER_CELLS: _RANGES, COVER_CELLS: _RANGES}
     columns = {field_name(column.name): field_mapping(column) for column in table.columns}
     columns |= {key_field(column.name): _KEYWORD for column in table.columns if holds_names(column)}
     return {"dynamic": "strict", "properties": {name: dict(field) for name, field in (own | columns).items()}}

@@ -9,6 +9,7 @@ from typing import Any
 
 import schemas
 from query import tree
+from store.elastic.circles import circle_filter
 from store.elastic.columns import Body, Filter, all_of
 from store.elastic.filters import condition_filter, sky_filter, texts_filter
 from store.elastic.inside import certain_filter
@@ -105,13 +106,18 @@ def _ask(
         asked.tested = asked.tested or found is None or not found.exact
         return
     relation, region = narrowing.relation, narrowing.region
-    ranges = covering(relation, region, allowed)
-    certain = certain_filter(relation, region) if sure and asked.certain is not None else None
-    asked.add(Filter(sky_filter(relation, ranges), certain))
+    found = circle_filter(relation, region)
+    if found is None:
+        ranges = covering(relation, region, allowed)
+        certain = certain_filter(relation, region) if sure and asked.certain is not None else None
+        found = Filter(sky_filter(relation, ranges), certain)
+        asked.how.setdefault("sky", []).append({"relation": str(relation), "ranges": len(ranges)})
+    else:
+        asked.how.setdefault("sky", []).append({"relation": str(relation), "by": "distances"})
+    asked.add(found)
     # The rows that cells find have still to be told from those near by.
     asked.exact = False
     asked.narrowings.append(narrowing)
-    asked.how.setdefault("sky", []).append({"relation": str(relation), "ranges": len(ranges)})
     place = asked.table.position if relation is Relation.POSITION else (asked.table.region,)
     asked.used |= {name.lower() for name in place or () if name}
 

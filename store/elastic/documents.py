@@ -15,8 +15,23 @@ import pyarrow.compute as pc
 import schemas
 from schemas import Kind
 from schemas.arrow import BORDER, HEALPIX, INNER
-from schemas.elastic import BORDER_CELLS, CELL, INNER_CELLS, KEY, SINCE, UNTIL, field_name, key_field
+from schemas.elastic import (
+    CELL,
+    COVER_CELLS,
+    INNER_CELLS,
+    KEY,
+    PLACE,
+    ROW,
+    SINCE,
+    TILE,
+    TILE_ORDER,
+    UNTIL,
+    field_name,
+    key_field,
+)
 from schemas.names import holds_names, name_keys
+from sky.healpix import STORED_ORDER
+from store.elastic.packed import Layout
 from store.lake.rows import keys_of
 
 Operation: TypeAlias = tuple[str, bytes]
@@ -58,8 +73,11 @@ def _bounded(key: str) -> str:
 
 def creations(table: schemas.Table, rows: Iterable[pa.RecordBatch], version: int) -> Iterator[Operation]:
     """Write the documents of rows that a version brought; one that is there already stays as it is."""
+    layout = Layout.of(table)
     for batch in _slices(rows):
         names, columns = _columns(table, batch)
+        names.append(ROW)
+        columns.append(layout.pack(batch))
         for key, *values in zip(document_keys(batch, table.key), *columns, strict=True):
             found = {name: value for name, value in zip(names, values, strict=True) if value is not None}
             name = f"{key}@{version}"
@@ -104,10 +122,14 @@ def _columns(table: schemas.Table, batch: pa.RecordBatch) -> tuple[list[str], li
                 add(key_field(name), _plain(name_keys(array)))
     if table.position and HEALPIX in places:
         cells = batch.column(places[HEALPIX])
-        add(CELL, _plain(pc.if_else(pc.less(cells, 0), None, cells)))
-    for field, source in ((INNER_CELLS, INNER), (BORDER_CELLS, BORDER)):
-        if table.region and source in places:
-            add(field, _ranges(batch.column(places[source])))
+        cells = pc.if_else(pc.less(cells, 0), None, cells)
+        add(CELL, _plain(cells))
+        add(TILE, _plain(pc.shift_right(cells, 2 * (STORED_ORDER - TILE_ORDER))))
+        add(PLACE, _points(cells, *(batch.column(places[name.lower()]) for name in table.position)))
+    if table.region and INNER in places and BORDER in places:
+        inner, border = (batch.column(places[source]) for source in (INNER, BORDER))
+        add(INNER_CELLS, _ranges(inner))
+        add(COVER_CELLS, _ranges(_joined(inner, border)))
     return names, columns
 
 
@@ -134,6 +156,33 @@ def _plain(array: pa.Array) -> Values:
     for place in missing.tolist():
         values[place] = None
     return values
+
+
+def _points(cells: pa.Array, ra: pa.Array, dec: pa.Array) -> Values:
+    """Return positions that have a cell as longitude and latitude, degrees, the one from -180 to 180."""
+    lon, lat = (axis.cast(pa.float64()).to_numpy(zero_copy_only=False) for axis in (ra, dec))
+    there = cells.is_valid().to_numpy(zero_copy_only=False)
+    points: Values = np.stack(((lon + 180.0) % 360.0 - 180.0, lat), axis=1).tolist()
+    return [point if known else None for point, known in zip(points, there.tolist(), strict=True)]
+
+
+def _joined(one: pa.Array, other: pa.Array) -> pa.Array:
+    """Return the ranges of two columns of lists of bounds, those that touch or overlap as one."""
+    parts, rows = [], []
+    for array in (one, other):
+        parts.append(array.flatten().to_numpy(zero_copy_only=False).reshape(-1, 2))
+        lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+        rows.append(np.repeat(np.arange(len(array)), lengths // 2))
+    bounds, row = np.concatenate(parts), np.concatenate(rows)
+    order = np.lexsort((bounds[:, 0], row))
+    (lo, hi), row = bounds[order].T, row[order]
+    # Inside and border of one footprint have no cell in common: what follows can at most touch.
+    begins = np.flatnonzero(np.append(True, (lo[1:] != hi[:-1]) | (row[1:] != row[:-1]))[: len(row)])
+    ends = np.append(begins[1:], len(row))[: len(begins)] - 1
+    counts = np.bincount(row[begins], minlength=len(one))
+    offsets = np.concatenate(([0], 2 * np.cumsum(counts)))
+    joined = np.stack((lo[begins], hi[ends]), axis=1).ravel()
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(joined, pa.int64()))
 
 
 def _ranges(array: pa.Array) -> Values:

@@ -17,7 +17,7 @@ import schemas
 from query import tree
 from query.functions import NAME_KEY
 from schemas import Kind
-from schemas.elastic import BORDER_CELLS, CELL, INNER_CELLS, field_name, is_indexed, key_field
+from schemas.elastic import CELL, COVER_CELLS, field_name, is_indexed, key_field
 from schemas.names import holds_names
 from store.elastic.columns import Body, Field, Filter, all_of, any_of, column_filter, stored_texts
 from store.planner import Relation
@@ -98,11 +98,7 @@ def sky_filter(relation: Relation, ranges: NDArray[np.int64]) -> Body:
     bounds = [{"gte": lo, "lt": hi} for lo, hi in ranges.tolist()]
     if relation is Relation.POSITION:
         return any_of({"range": {CELL: each}} for each in bounds)
-    return any_of(
-        {"range": {name: {**each, "relation": "intersects"}}}
-        for each in bounds
-        for name in (INNER_CELLS, BORDER_CELLS)
-    )
+    return any_of({"range": {COVER_CELLS: {**each, "relation": "intersects"}}} for each in bounds)
 
 
 def texts_filter(texts: Mapping[str, Iterable[str]]) -> Body | None:

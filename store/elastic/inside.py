@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.elastic import BORDER_CELLS, CELL, INNER_CELLS
+from schemas.elastic import CELL, COVER_CELLS, INNER_CELLS
 from sky.coverage import inner_ranges, search_ranges
 from sky.regions import Region, Union
 from store.elastic.columns import Body, all_of, any_of
@@ -38,14 +38,12 @@ def certain_filter(relation: Relation, region: Region) -> Body | None:
         return any_of({"range": {CELL: {"gte": lo, "lt": hi}}} for lo, hi in inside.tolist())
     if relation is Relation.WITHIN:
         return _held(inside)
-    return any_of([_meeting((INNER_CELLS,), inside), _held(inside)])
+    return any_of([_meeting(INNER_CELLS, inside), _held(inside)])
 
 
-def _meeting(names: tuple[str, ...], ranges: NDArray[np.int64]) -> Body:
+def _meeting(name: str, ranges: NDArray[np.int64]) -> Body:
     return any_of(
-        {"range": {name: {"gte": lo, "lt": hi, "relation": "intersects"}}}
-        for lo, hi in ranges.tolist()
-        for name in names
+        {"range": {name: {"gte": lo, "lt": hi, "relation": "intersects"}}} for lo, hi in ranges.tolist()
     )
 
 
@@ -54,11 +52,10 @@ def _held(ranges: NDArray[np.int64]) -> Body:
     lows = np.concatenate(([0], ranges[:, 1]))
     highs = np.concatenate((ranges[:, 0], [_END]))
     outside = np.stack((lows, highs), axis=1)[highs > lows]
-    names = (INNER_CELLS, BORDER_CELLS)
-    there = any_of({"exists": {"field": name}} for name in names)
+    there: Body = {"exists": {"field": COVER_CELLS}}
     if not len(outside):
         return there
-    return {"bool": {"filter": [there], "must_not": [_meeting(names, outside)]}}
+    return {"bool": {"filter": [there], "must_not": [_meeting(COVER_CELLS, outside)]}}
 
 
 def _holding(ranges: NDArray[np.int64]) -> Body:

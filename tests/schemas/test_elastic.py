@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from schemas import Column, Kind, Table, load_schemas
 from schemas.elastic import (
-    BORDER_CELLS,
     CELL,
+    COVER_CELLS,
     INNER_CELLS,
     KEY,
     OWN_FIELDS,
+    PLACE,
     SINCE,
+    TILE,
     UNTIL,
     field_name,
     is_indexed,
@@ -43,8 +45,8 @@ def test_every_column_has_a_field_of_its_own(declared: Table) -> None:
 def test_the_sphere_is_indexed_where_there_is_one(declared: Table) -> None:
     fields = mapping(declared)["properties"]
     assert {KEY, SINCE, UNTIL} <= fields.keys()
-    assert (CELL in fields) == (declared.position is not None)
-    assert (INNER_CELLS in fields) == (BORDER_CELLS in fields) == (declared.region is not None)
+    assert (CELL in fields) == (TILE in fields) == (PLACE in fields) == (declared.position is not None)
+    assert (INNER_CELLS in fields) == (COVER_CELLS in fields) == (declared.region is not None)
 
 
 @pytest.mark.parametrize(

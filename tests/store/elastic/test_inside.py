@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from schemas.elastic import BORDER_CELLS, CELL, INNER_CELLS
+from schemas.elastic import CELL, COVER_CELLS, INNER_CELLS
 from sky.regions import Circle, Union
 from store.elastic.inside import MOST_PARTS, certain_filter
 from store.planner import Relation
@@ -28,9 +28,11 @@ def document(ra: float, dec: float, radius: float) -> Document:
     """What Elasticsearch has of a row whose footprint is a circle around its position."""
     row = {"id": "x", "ra": ra, "dec": dec, "footprint": f"CIRCLE ICRS {ra!r} {dec!r} {radius!r}"}
     (made,) = as_lake(TABLE, [row]).to_pylist()
-    pairs = {name: made[column] for name, column in ((INNER_CELLS, "_inner"), (BORDER_CELLS, "_border"))}
-    ranges = {name: list(zip(found[::2], found[1::2], strict=True)) for name, found in pairs.items()}
-    return {CELL: made["_healpix"]} | {name: found for name, found in ranges.items() if found}
+    inner, border = (
+        list(zip(made[name][::2], made[name][1::2], strict=True)) for name in ("_inner", "_border")
+    )
+    found = {INNER_CELLS: inner, COVER_CELLS: inner + border}
+    return {CELL: made["_healpix"]} | {name: ranges for name, ranges in found.items() if ranges}
 
 
 def lets_through(body: Any, row: Document) -> bool:
@@ -108,7 +110,8 @@ def test_regions_in_the_middle_of_a_cell_of_a_row_are_certain(
     relation: Relation, asked: float, cell: int
 ) -> None:
     ra, dec = healpy.pix2ang(4, cell, nest=True, lonlat=True)
-    row = {INNER_CELLS: [(cell << 54, (cell + 1) << 54)]}
+    own = [(cell << 54, (cell + 1) << 54)]
+    row = {INNER_CELLS: own, COVER_CELLS: own}
     body = certain_filter(relation, Circle(float(ra), float(dec), asked))
     assert body is not None
     assert lets_through(body, row)
