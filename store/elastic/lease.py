@@ -1,7 +1,8 @@
 """Who keeps the index up to date: one process, for as long as it says so every few seconds.
 
 The clocks of different machines are not compared: whoever waits takes the lease when it has seen no renewal
-for a whole term by its own clock, and the holder stops writing well before that by its own.
+for a whole term by its own clock, and the holder stops writing well before that by its own. One that runs
+where the holder did sees that its process is gone, and need not wait.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from elastic_transport import ApiError, TransportError
 from elasticsearch import Elasticsearch
@@ -93,7 +97,7 @@ class Lease:
             return self._take(here)
         if self._seen is None or self._seen[0] != here:
             self._seen = (here, self._clock())
-        if self._clock() - self._seen[1] < self._term:
+        if self._clock() - self._seen[1] < self._term and not _is_gone(document):
             return False
         LOG.warning("%s has not renewed its lease; taking it over", document["holder"])
         return self._take(here)
@@ -121,7 +125,13 @@ class Lease:
 
     def _write(self, holder: str, over: Place | None) -> Place | None:
         self._count += 1
-        document = {"holder": holder, "count": self._count, "by": self._holder}
+        document = {
+            "holder": holder,
+            "count": self._count,
+            "by": self._holder,
+            "process": os.getpid(),
+            "where": _where(),
+        }
         return write_document(self._client, self._index, _LEASE, document, over)
 
     def _renew_often(self) -> None:
@@ -156,3 +166,27 @@ class Lease:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+
+
+@cache
+def _where() -> str:
+    """Return what is the same where numbers of processes mean the same, until the machine starts again."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        # Nobody else is there.
+        return uuid.uuid4().hex
+
+
+def _is_gone(document: Mapping[str, Any]) -> bool:
+    """Whether the process that wrote a lease ran where this one does, and does not any more."""
+    if document.get("where") != _where():
+        return False
+    try:
+        os.kill(document["process"], 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

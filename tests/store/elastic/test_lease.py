@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from store.elastic.lease import Lease, LeaseLost
+from store.elastic.lease import Lease, LeaseLost, _where
 from store.elastic.names import Names
 from store.elastic.state import prepare, write_document
 
@@ -132,3 +134,31 @@ def test_a_holder_that_was_replaced_learns_of_it(new: New, client: Elasticsearch
         assert time.monotonic() < end
         time.sleep(0.05)
     assert not one.acquire()
+
+
+def written_by(client: Elasticsearch, names: Names, process: int, where: str) -> None:
+    """Leave the lease of another process."""
+    holder = {"holder": "another", "process": process, "where": where}
+    assert write_document(client, names.state, "lease", holder, None) is not None
+
+
+def dead() -> int:
+    """The number of a process that was."""
+    done = subprocess.Popen(["true"])
+    done.wait()
+    return done.pid
+
+
+def test_of_a_process_that_died_on_the_same_machine_it_is_taken_at_once(
+    new: New, client: Elasticsearch, names: Names
+) -> None:
+    written_by(client, names, dead(), _where())
+    assert new(term=3600.0).acquire()
+
+
+def test_of_one_that_lives_or_ran_elsewhere_it_is_not(new: New, client: Elasticsearch, names: Names) -> None:
+    written_by(client, names, os.getppid(), _where())
+    assert not new(term=3600.0).acquire()
+    client.delete(index=names.state, id="lease")
+    written_by(client, names, dead(), "elsewhere")
+    assert not new(term=3600.0).acquire()
