@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 
 from bench.expected import Digest, Position, Search, digests
+from bench.refusal import error_of
 
 COLUMNS = (
     "obs_publisher_did, obs_collection, obs_id, dataproduct_type, calib_level, access_url, access_format, "
@@ -56,7 +57,10 @@ class Client:
     def scs_request(self, position: Position, radius: float) -> Request:
         """Write a cone search by SCS."""
         asked = {"RA": position[0], "DEC": position[1], "SR": radius, "MAXREC": MOST_ROWS}
-        return Request("GET", f"{self.cones}?{urlencode(asked)}")
+        base = self.cones or ""
+        # The URL of a cone search ends in ? or &, or has no parameters (Simple Cone Search 1.03, 2.1).
+        joint = "" if base.endswith(("?", "&")) else "&" if "?" in base else "?"
+        return Request("GET", f"{base}{joint}{urlencode(asked)}")
 
     def adql_request(self, query: str, form: str = "text/csv", maxrec: int = 1_000_000) -> Request:
         """Write a query by TAP."""
@@ -103,7 +107,11 @@ class Client:
     def _send(self, request: Request) -> bytes:
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if request.form else None
         answer = self._http.request(request.method, request.url, content=request.form, headers=headers)
-        return answer.raise_for_status().content
+        content = answer.raise_for_status().content
+        error = error_of(content)
+        if error is not None:
+            raise ValueError(f"status {answer.status_code}, but an error: {error}")
+        return content
 
 
 def host_of(url: str) -> tuple[str, int, str]:

@@ -1,6 +1,6 @@
 """How many requests per second several clients get answered, each over a connection of its own.
 
-Only the standard library is imported here: each client is a process, and starts with this module.
+Little beyond the standard library is imported here: each client is a process, and starts with this module.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+
+from bench.refusal import error_of
 
 SLICE = 3.0
 """Seconds for which one party is asked before it is another's turn."""
@@ -66,14 +68,14 @@ def hammer(target: Target, first: int, step: int, start: float, seconds: float) 
         try:
             connection.request(method, path, form, _HEADERS | (_FORM if form else {}))
             answer = connection.getresponse()
-            answer.read()
+            error = error_of(answer.read())
         except (OSError, http.client.HTTPException):
             failures += 1
             connection.close()
             time.sleep(0.05)
             continue
         now = time.perf_counter()
-        if answer.status >= 400:
+        if answer.status != http.HTTPStatus.OK or error is not None:
             failures += 1
         elif now <= end:
             found.append(now - began)
