@@ -16,20 +16,21 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
+from sqlalchemy import Engine
 from starlette.types import ASGIApp
 
 from archive import factory, stores
 from archive.access import AccessPolicy
 from archive.app import create_app
 from archive.process import Process
-from archive.settings import Settings
+from archive.settings import PREFIX, Settings
 from indexer.checks import Problems
 from indexer.spherical import with_spherical_columns
 from schemas import Table
 from schemas.arrow import arrow_type
-from store.duckdb import build_generation
 from store.lake import Lake
-from store.port import Index
+from store.port import Index, Maintainer
+from tests.support.engines import EMBEDDED, ENGINES_SLOWLY, EngineUnderTest
 
 Row = dict[str, Any]
 
@@ -72,6 +73,15 @@ class SmallArchive:
     index: Index
     client: Client
     observations: list[Row]
+    maintainer: Maintainer | None
+    database: Engine
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self.maintainer is not None:
+            self.maintainer.close()
+        self.process.close()
+        self.database.dispose()
 
     def add(self, table: str, rows: list[Row]) -> int:
         """Commit rows and let the index show them."""
@@ -80,7 +90,9 @@ class SmallArchive:
         return version
 
     def refresh(self) -> None:
-        self.index.refresh()  # type: ignore[attr-defined] # of the embedded index only
+        if self.maintainer is not None:
+            _keep_up(self.maintainer)
+        self.index.refresh()  # type: ignore[attr-defined] # of the engines, not of the port
 
 
 def observation(number: int, *, prefix: str = "OBS") -> Row:
@@ -149,34 +161,48 @@ def header_row(dp_id: str, hdus: list[list[str]]) -> Row:
 
 
 def build_archive(
-    folder: Path, observations: int, *, environment: Mapping[str, Any] | None = None
+    folder: Path,
+    observations: int,
+    *,
+    engine: EngineUnderTest = EMBEDDED,
+    environment: Mapping[str, Any] | None = None,
 ) -> SmallArchive:
-    """Build an archive whose rows are half in the generation and half in the delta."""
-    settings = Settings(data=folder, **(environment or {}))
+    """Build an archive whose rows came half before its index was built and half after."""
+    chosen = {name.removeprefix(PREFIX).lower(): value for name, value in engine.settings().items()}
+    settings = Settings(data=folder, **chosen, **(environment or {}))
     lake = stores.open_lake(settings)
     rows = [observation(number) for number in range(observations)]
     half = len(rows) // 2
-    version = add_rows(lake, "ivoa.ObsCore", rows[:half])
-    build_generation(lake, version, settings.index_root)
+    add_rows(lake, "ivoa.ObsCore", rows[:half])
+    factory.rebuild_index(settings)
     add_rows(lake, "ivoa.ObsCore", rows[half:])
+    database = stores.open_tables(settings)
+    maintainer = None if engine is EMBEDDED else factory.open_maintainer(settings, lake, database)
+    if maintainer is not None:
+        _keep_up(maintainer)
     index = factory.open_index(settings, lake, poll=False)
     process = factory.build_process(settings, index, lake)
     policy = AccessPolicy(realm=process.site.authority, clock=lambda: NOW)
     process = Process(**{name: getattr(process, name) for name in Process.__slots__} | {"policy": policy})
-    return SmallArchive(process, lake, index, Client(create_app(process)), rows)
+    return SmallArchive(process, lake, index, Client(create_app(process)), rows, maintainer, database)
 
 
-@pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallArchive]:
+def _keep_up(maintainer: Maintainer) -> None:
+    while maintainer.step() is not None:
+        pass
+
+
+@pytest.fixture(scope="session", params=ENGINES_SLOWLY)
+def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallArchive]:
     """Give the archive to tests that change nothing."""
-    archive = build_archive(tmp_path_factory.mktemp("small"), 300)
+    archive = build_archive(tmp_path_factory.mktemp("small"), 300, engine=request.param)
     yield archive
-    archive.process.close()
+    archive.close()
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[SmallArchive]:
+@pytest.fixture(params=ENGINES_SLOWLY)
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallArchive]:
     """Give a test an archive of its own."""
-    archive = build_archive(tmp_path / "data", 40)
+    archive = build_archive(tmp_path / "data", 40, engine=request.param)
     yield archive
-    archive.process.close()
+    archive.close()

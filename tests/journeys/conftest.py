@@ -11,15 +11,27 @@ from tests.support.engines import EMBEDDED, ENGINES, EngineUnderTest
 from tests.support.holdings import Holdings, write_holdings
 from tests.support.processes import Archive, Server
 
-ON_ALL_ENGINES = {"test_ingest", "test_pyvo", "test_bad_requests", "test_commands_while_serving"}
-"""Modules whose journeys go through an index; the others are about the lake, or have their own cluster."""
+ON_ALL_ENGINES = {
+    "test_another_site",
+    "test_bad_requests",
+    "test_commands_while_serving",
+    "test_four_ingesters",
+    "test_ingest",
+    "test_pyvo",
+    "test_stilts",
+    "test_the_follower_may_be_killed_at_any_moment",
+    "test_the_server_may_be_killed_at_any_moment",
+    "test_a_file_store_that_takes_no_more_ends_the_run_in_one_line",
+    "test_ingest_commits_what_was_read_and_ends",
+}
+"""Modules and tests that go through an index; the others are about the lake, or have their own cluster."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Choose the engines of each module."""
     if "engine" in metafunc.fixturenames:
-        name = metafunc.module.__name__.rpartition(".")[2]
-        engines = ENGINES if name in ON_ALL_ENGINES else (EMBEDDED,)
+        names = {metafunc.module.__name__.rpartition(".")[2], metafunc.function.__name__}
+        engines = ENGINES if names & ON_ALL_ENGINES else (EMBEDDED,)
         metafunc.parametrize(
             "engine", engines, ids=[engine.name for engine in engines], indirect=True, scope="session"
         )

@@ -9,15 +9,26 @@ import pytest
 
 from schemas import load_schemas
 from store.lake import Lake
-from tests.support.digests import lake_rows
+from tests.support.digests import lake_rows, tap
 from tests.support.holdings import Holdings
-from tests.support.processes import Archive
+from tests.support.processes import Archive, Server, wait_until
 
 
 @pytest.mark.slow
 def test_four_ingesters_on_overlapping_folders_double_nothing(
     archive: Archive, small_holdings: Holdings
 ) -> None:
+    with archive.server() as server:
+        _ingest_at_once(archive, small_holdings)
+        wait_until(lambda: _served(server) == len(small_holdings.accepted), "it is all served", 60)
+    assert json.loads(archive.run("check", "--json"))["problems"] == []
+
+
+def _served(server: Server) -> int:
+    return int(tap(server.url, "SELECT COUNT(DISTINCT dp_id) AS n FROM ivoa.ObsCore")[0]["n"])
+
+
+def _ingest_at_once(archive: Archive, small_holdings: Holdings) -> None:
     root = small_holdings.folder
     overlapping = ([root], [root / "images", root / "raw"], [root], [root / "products", root / "images"])
     started = [archive.start("ingest", *paths, "--copy", "--json") for paths in overlapping]

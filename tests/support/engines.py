@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from store.duckdb import DuckIndex, Follower
 from store.elastic import Cluster, ElasticFollower, ElasticIndex
 from store.lake import Lake
@@ -45,15 +47,16 @@ class Engine(Protocol):
 class DuckEngine:
     """Generations in a folder, and one index over them that looks for changes only when told to."""
 
-    def __init__(self, lake: Lake, folder: Path) -> None:
+    def __init__(self, lake: Lake, folder: Path, site: Site = SITE) -> None:
         self._lake = lake
         self._folder = folder
+        self._site = site
         self._index: DuckIndex | None = None
 
     @property
     def index(self) -> DuckIndex:
         if self._index is None:
-            self._index = DuckIndex(self._lake, self._folder, SITE, poll=None)
+            self._index = DuckIndex(self._lake, self._folder, self._site, poll=None)
         return self._index
 
     def rebuild(self) -> int:
@@ -86,13 +89,14 @@ _numbers = itertools.count()
 class ElasticEngine:
     """Indices of their own on the node of this process, and one follower that steps only when told to."""
 
-    def __init__(self, lake: Lake, folder: Path) -> None:
+    def __init__(self, lake: Lake, folder: Path, site: Site = SITE) -> None:
         del folder
         # Tables of some hundred rows are to have several shards, as large ones do.
         cluster = Cluster(
             (elasticsearch().url,), prefix=f"test{next(_numbers)}", replicas=0, rows_per_shard=100
         )
         self._lake = lake
+        self._site = site
         self._cluster = cluster
         self._follower = ElasticFollower(lake, cluster)
         self._index: ElasticIndex | None = None
@@ -100,7 +104,7 @@ class ElasticEngine:
     @property
     def index(self) -> ElasticIndex:
         if self._index is None:
-            self._index = ElasticIndex(self._lake, self._cluster, SITE, poll=None)
+            self._index = ElasticIndex(self._lake, self._cluster, self._site, poll=None)
         return self._index
 
     def rebuild(self) -> int:
@@ -133,11 +137,12 @@ def elastic_settings() -> Mapping[str, str]:
 class EngineUnderTest:
     """How tests open an engine over a lake, and the settings with which commands and servers use it.
 
-    ``over`` takes the lake and a folder of the engine's own; ``settings`` are those of one more archive.
+    ``over`` takes the lake, a folder of the engine's own, and the site if it matters; ``settings`` are those
+    of one more archive.
     """
 
     name: str
-    over: Callable[[Lake, Path], Engine]
+    over: Callable[..., Engine]
     settings: Callable[[], Mapping[str, str]] = dict
 
 
@@ -146,3 +151,9 @@ EMBEDDED = EngineUnderTest("duckdb", DuckEngine)
 
 ENGINES = (EMBEDDED, EngineUnderTest("elasticsearch", ElasticEngine, elastic_settings))
 """All engines."""
+
+ENGINES_SLOWLY = tuple(
+    pytest.param(engine, id=engine.name, marks=[] if engine is EMBEDDED else [pytest.mark.slow])
+    for engine in ENGINES
+)
+"""All engines for tests that are quick on the embedded one; on one that has to be started they are slow."""

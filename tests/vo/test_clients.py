@@ -19,9 +19,9 @@ from indexer.checks import Problems
 from indexer.spherical import with_spherical_columns
 from schemas import load_schemas
 from schemas.arrow import arrow_schema
-from store.duckdb import DuckIndex, Follower
 from store.lake import Lake
 from store.port import Site
+from tests.support.engines import ENGINES
 from vo.dali import Limits
 from vo.ports import Ports
 from vo.protocols import PROTOCOLS
@@ -64,8 +64,8 @@ def _rows() -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="module", params=ENGINES, ids=lambda engine: engine.name)
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve a few observations; the fixture is the base URL."""
     root: Path = tmp_path_factory.mktemp("archive")
     declared = load_schemas()
@@ -75,15 +75,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with lake.writer("load") as writer:
         writer.append(table.name, with_spherical_columns(table, rows, Problems()))
         writer.commit()
-    follower = Follower(lake, root / "index")
-    follower.step()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     site = Site("archive.example", url)
-    index = DuckIndex(lake, root / "index", site, poll=None)
-    index.refresh()
+    engine = request.param.over(lake, root / "index", site)
+    engine.rebuild()
+    index = engine.index
     app = FastAPI()
     ports = Ports(index=index, site=site, limits=Limits(default_rows=20, hard_rows=1000, seconds=60))
     for protocol in PROTOCOLS:
@@ -97,8 +96,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield url
     server.should_exit = True
     thread.join()
-    index.close()
-    follower.close()
+    engine.close()
 
 
 def _stilts(*arguments: str) -> str:

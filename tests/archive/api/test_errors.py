@@ -150,7 +150,10 @@ def test_checking_right_adql_shows_its_plan(small: SmallArchive) -> None:
     query = "SELECT dp_id FROM ivoa.obscore WHERE 1 = CONTAINS(POINT(s_ra, s_dec), CIRCLE(10, 20, 1))"
     document = small.client.post("/api/v1/adql/check", json={"query": query}).json()
     assert document["errors"] == []
-    assert document["plan"]["spherical"]
+    plan = document["plan"]
+    assert plan["engine"] == small.process.settings.engine
+    [told] = plan["spherical"] if plan["engine"] == "duckdb" else plan["tables"][0]["sky"]
+    assert told["by"] in ("cells of positions", "distances")
 
 
 def test_checking_does_not_show_what_is_not_public(small: SmallArchive) -> None:

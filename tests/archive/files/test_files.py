@@ -107,7 +107,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WithFiles]:
     add_rows(archive.lake, "ivoa.ObsCore", [other])
     archive.refresh()
     yield WithFiles(archive, folder)
-    archive.process.close()
+    archive.close()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallArchive
     """Give an archive that stands behind a proxy, under a path."""
     archive = build_archive(tmp_path_factory.mktemp("proxied"), 60, environment={"public_url": PUBLIC_URL})
     yield archive
-    archive.process.close()
+    archive.close()
 
 
 def page(archive: SmallArchive, path: str = "/") -> tuple[str, html.HtmlElement]:
@@ -127,7 +127,7 @@ def test_an_empty_archive_has_a_page_too(tmp_path: Path) -> None:
     text = Client(create_app(Process(**parts))).get("/").text
     assert "0 observations" in text
     assert "No observation has a position yet" in text
-    archive.process.close()
+    archive.close()
 
 
 def test_values_from_headers_are_text_on_the_page(own: SmallArchive) -> None:
