@@ -70,16 +70,15 @@ class StateTables:
         written = [part.select() for part in parts] or [f"{self._nothing(alias, table, used)} WHERE false"]
         return self.near.relation(alias, " UNION ALL ".join(written))
 
-    def direct(self, alias: str, table: schemas.Table, used: AbstractSet[str], sql: str) -> Part | None:
-        """Return the one stored table, to be called ``sql``, that holds all rows there are to see.
+    def direct(self, alias: str, table: schemas.Table, used: AbstractSet[str], sql: str) -> list[Part]:
+        """Return the stored tables, each to be called ``sql``, that hold all rows there are to see.
 
         Written into the query itself it spares the engine the sub-query, a good part of what a small query on
         a wide table costs.
         """
         if table.virtual or alias in self.near.repeated:
-            return None
-        parts = self._parts(alias, table, used, sql)
-        return parts[0] if len(parts) == 1 else None
+            return []
+        return self._parts(alias, table, used, sql)
 
     def joined(self, node: tree.Predicate, sql: str, aliases: Mapping[str, str]) -> str:
         """Return the SQL of a condition, with what it implies for rows that ``rows`` repeats."""

@@ -102,9 +102,10 @@ class ArrowTables:
         found = None if self.source.chosen else self.source.rows.get(table.name.lower())
         return found.num_rows if isinstance(found, pa.Table) else None
 
-    def direct(self, alias: str, table: schemas.Table, used: AbstractSet[str], sql: str) -> None:
+    def direct(self, alias: str, table: schemas.Table, used: AbstractSet[str], sql: str) -> tuple[()]:
         """Return nothing: columns get their names in a query of their own."""
         del alias, table, used, sql
+        return ()
 
     def joined(self, node: tree.Predicate, sql: str, aliases: Mapping[str, str]) -> str:
         """Return the SQL of a condition, with what it implies for rows that ``rows`` repeats."""

@@ -11,6 +11,10 @@ from store.limits import TimeLimit
 from store.port import QueryError, QueryRejected, QueryTooLarge
 from store.sql import udf
 
+LATE_ROWS = 5_000
+"""Rows up to which the first of an order are found by its columns alone, and the others read for them only.
+More rows stand in so many places that reading all is as quick."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -47,6 +51,7 @@ def open_instance(limits: Limits, *setup: str) -> duckdb.DuckDBPyConnection:
         "default_null_order": "nulls_last",
         # It takes an outer join with a side it knows to be empty for empty, and the LIMIT above for needless.
         "disabled_optimizers": "statistics_propagation",
+        "late_materialization_max_rows": LATE_ROWS,
     }
     instance = duckdb.connect(":memory:", config=config)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from query import tree
 from store.sql.compiler.expressions import Expressions
 from store.sql.compiler.predicates import Predicates
 from store.sql.compiler.scope import Scope, outputs
+from store.sql.instance import LATE_ROWS
 from store.sql.kinds import sql_type
 
 
@@ -45,8 +47,8 @@ class Tables(Protocol):
         """Return the SQL of a relation with the used columns, unit vectors too where positions are used."""
         ...
 
-    def direct(self, alias: str, table: schemas.Table, used: AbstractSet[str], sql: str) -> Direct | None:
-        """Return the one stored table that holds the rows, called ``sql``; None when there is no such."""
+    def direct(self, alias: str, table: schemas.Table, used: AbstractSet[str], sql: str) -> Sequence[Direct]:
+        """Return the stored tables that hold the rows between them, each called ``sql``; none if unknown."""
         ...
 
     def joined(self, node: tree.Predicate, sql: str, aliases: Mapping[str, str]) -> str:
@@ -118,39 +120,73 @@ class _Writer:
 
     def _select(self, select: tree.Select, limit: int | None) -> str:
         count = self._count(select)
-        source, where = ("", []) if count is not None else self._from(select.source)
-        columns = [f"{self._output(output)} AS o{place}" for place, output in enumerate(select.outputs)]
+        cut = _cut(select.top, select.offset, limit)
         if count is not None:
-            columns = [f"{count}::BIGINT AS o{place}" for place in range(len(columns))]
-        parts = [f"SELECT {'DISTINCT ' if select.distinct else ''}{', '.join(columns)}"]
+            counted = (f"{count}::BIGINT AS o{place}" for place in range(len(select.outputs)))
+            return " ".join([f"SELECT {', '.join(counted)}", *cut])
+        direct = self._direct(select.source)
+        if len(direct) > 1 and _first_rows(select, limit):
+            return self._first_of(select, direct, limit)
+        source, where = self._from(select.source, direct)
+        order = [_order_by(select.order_by, self._keys(select))] if select.order_by else []
+        return " ".join([self._rows(select, source, where, ()), *order, *cut])
+
+    def _rows(self, select: tree.Select, source: str, where: Sequence[str], further: Sequence[str]) -> str:
+        """Return the SQL of a select's rows in no order; ``further`` are columns beside its own."""
+        columns = [f"{self._output(output)} AS o{place}" for place, output in enumerate(select.outputs)]
+        parts = [f"SELECT {'DISTINCT ' if select.distinct else ''}{', '.join([*columns, *further])}"]
         if source:
             parts.append(f"FROM {source}")
-        if select.where is not None:
-            where.append(self._condition(select.where))
-        if where:
-            parts.append(f"WHERE {' AND '.join(where)}")
+        conditions = [*where, *([] if select.where is None else [self._condition(select.where)])]
+        if conditions:
+            parts.append(f"WHERE {' AND '.join(conditions)}")
         if select.group_by:
             parts.append(f"GROUP BY {', '.join(self._value(item) for item in select.group_by)}")
         if select.having is not None:
             parts.append(f"HAVING {self._condition(select.having)}")
+        return " ".join(parts)
+
+    def _keys(self, select: tree.Select) -> list[str]:
+        """Return the SQL of what a select is ordered by, outputs by their names."""
         names = {
             output.expression: f"o{place}" for place, output in reversed(list(enumerate(select.outputs)))
         }
-        if select.order_by and count is None:
-            keys = (names.get(key.expression) or self._value(key.expression) for key in select.order_by)
-            parts.append(_order_by(select.order_by, keys))
-        return " ".join([*parts, *_cut(select.top, select.offset, limit)])
+        return [names.get(key.expression) or self._value(key.expression) for key in select.order_by]
 
-    def _from(self, source: tree.Relation | None) -> tuple[str, list[str]]:
+    def _first_of(self, select: tree.Select, direct: Sequence[Direct], limit: int | None) -> str:
+        """Return the SQL of the first rows in an order: those of the first rows of each stored table.
+
+        The engine reads all columns of few rows only where one table is ordered by itself.
+        """
+        bounds = [bound for bound in (select.top, limit) if bound is not None]
+        needed = min(bounds) + (select.offset or 0)
+        firsts = []
+        for part in direct:
+            source, where = self._from(select.source, [part])
+            keys = self._keys(select)
+            further = [f"{key} AS k{place}" for place, key in enumerate(keys) if not _is_output(key)]
+            rows = self._rows(select, source, where, further)
+            firsts.append(f"({rows} {_order_by(select.order_by, keys)} LIMIT {needed})")
+        names = ", ".join(f"f.o{place} AS o{place}" for place in range(len(select.outputs)))
+        order = [f"f.{key}" if _is_output(key) else f"f.k{place}" for place, key in enumerate(keys)]
+        cut = _cut(select.top, select.offset, limit)
+        found = f"SELECT {names} FROM ({' UNION ALL '.join(firsts)}) AS f"
+        return " ".join([found, _order_by(select.order_by, order), *cut])
+
+    def _direct(self, source: tree.Relation | None) -> Sequence[Direct]:
+        if not isinstance(source, tree.TableRef):
+            return ()
+        named, used = self._scope.relation(source.alias), self._scope.used.get(source.alias, set())
+        return self._tables.direct(source.alias, source.table, used, named.sql)
+
+    def _from(self, source: tree.Relation | None, direct: Sequence[Direct]) -> tuple[str, list[str]]:
         """Return what a select reads, and conditions that come with it."""
         if source is None:
             return "", []
-        if isinstance(source, tree.TableRef):
-            named, used = self._scope.relation(source.alias), self._scope.used.get(source.alias, set())
-            direct = self._tables.direct(source.alias, source.table, used, named.sql)
-            if direct is not None:
-                self._scope.show(source.alias, direct.values)
-                return f"{direct.source} AS {named.sql}", list(direct.conditions)
+        if isinstance(source, tree.TableRef) and len(direct) == 1:
+            self._scope.show(source.alias, direct[0].values)
+            named = self._scope.relation(source.alias)
+            return f"{direct[0].source} AS {named.sql}", list(direct[0].conditions)
         return self._relation(source), []
 
     def _count(self, select: tree.Select) -> int | None:
@@ -205,6 +241,25 @@ class _Writer:
         if isinstance(expression, tree.Column) and not expression.alias:
             return f"s.{names[expression.name]}"
         return self._value(expression)
+
+
+_OUTPUT = re.compile(r"o\d+\Z")
+
+
+def _is_output(key: str) -> bool:
+    """Whether a column of an order is an output's name."""
+    return _OUTPUT.match(key) is not None
+
+
+def _first_rows(select: tree.Select, limit: int | None) -> bool:
+    """Whether a query is for a few first rows of an order that rows have one by one."""
+    bounds = [bound for bound in (select.top, limit) if bound is not None]
+    if not select.order_by or not bounds or min(bounds) + (select.offset or 0) > LATE_ROWS:
+        return False
+    if select.distinct or select.group_by or select.having is not None:
+        return False
+    computed = (*(output.expression for output in select.outputs), *select.order_by)
+    return not any(isinstance(node, tree.Aggregate) for node in tree.walk(computed))
 
 
 def _order_by(order: tuple[tree.Order, ...], keys: Iterable[str]) -> str:
