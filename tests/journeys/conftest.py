@@ -22,7 +22,6 @@ ON_ALL_ENGINES = {
     "test_the_follower_may_be_killed_at_any_moment",
     "test_the_server_may_be_killed_at_any_moment",
     "test_a_file_store_that_takes_no_more_ends_the_run_in_one_line",
-    "test_ingest_commits_what_was_read_and_ends",
 }
 """Modules and tests that go through an index; the others are about the lake, or have their own cluster."""
 
