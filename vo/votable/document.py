@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from lxml import etree
 
@@ -18,6 +20,7 @@ NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"
 
 _NSMAP: dict[str | None, str] = {None: NAMESPACE}
 
+_FIELDS = "fields"
 _ROWS = "rows"
 _ENDING = "ending"
 
@@ -57,8 +60,7 @@ def _add_info(parent: Element, info: Info) -> None:
     _node(parent, "INFO", info.text, name=info.name, value=info.value)
 
 
-def _add_systems(resource: Element, columns: Iterable[Column]) -> None:
-    used = {reference(column) for column in columns}
+def _add_systems(resource: Element, used: AbstractSet[str | None]) -> None:
     if "icrs" in used:
         _node(resource, "COOSYS", ID="icrs", system="ICRS")
     if "utc" in used:
@@ -107,6 +109,24 @@ def add_field(table: Element, column: Column, *, declare_null: bool) -> None:
         _node(node, "VALUES", null=str(null))
 
 
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """The FIELDs of some columns as XML, and the systems that they refer to."""
+
+    fields: bytes
+    systems: frozenset[str | None]
+
+
+@lru_cache(maxsize=64)
+def _described(columns: tuple[Column, ...], *, declare_null: bool) -> _Described:
+    # Most answers have the columns of one before, and these are most of what stands around few rows.
+    table = _node(None, "TABLE")
+    for column in columns:
+        add_field(table, column, declare_null=declare_null)
+    _, _, inner = etree.tostring(table, encoding="utf-8").partition(b">")
+    return _Described(inner.removesuffix(b"</TABLE>"), frozenset(map(reference, columns)))
+
+
 def envelope(
     columns: Sequence[Column], head: Head, data: Sequence[tuple[str, dict[str, str]]], *, declare_null: bool
 ) -> tuple[bytes, bytes, bytes]:
@@ -114,17 +134,17 @@ def envelope(
 
     ``data`` names the elements inside DATA from the outside in, with their attributes.
     """
+    described = _described(tuple(columns), declare_null=declare_null)
     votable = _node(None, "VOTABLE", version="1.4")
     resource = _node(votable, "RESOURCE", type="results")
     for info in head.infos:
         _add_info(resource, info)
-    _add_systems(resource, columns)
+    _add_systems(resource, described.systems)
     resource.extend(head.params)
     table = _node(resource, "TABLE", name=head.table_name)
     if head.description:
         _node(table, "DESCRIPTION", head.description)
-    for column in columns:
-        add_field(table, column, declare_null=declare_null)
+    table.append(etree.ProcessingInstruction(_FIELDS, "here"))
     inner = _node(table, "DATA")
     for tag, attributes in data:
         inner = _node(inner, tag, **attributes)
@@ -132,6 +152,7 @@ def envelope(
     resource.append(etree.ProcessingInstruction(_ENDING, "here"))
     text = document(votable)
     # Inside text and attributes the sign "<" is always escaped, so each mark is found once.
+    text = text.replace(f"<?{_FIELDS} here?>".encode(), described.fields)
     before, rest = text.split(f"<?{_ROWS} here?>".encode())
     between, after = rest.split(f"<?{_ENDING} here?>".encode())
     return before, between, after
@@ -165,7 +186,7 @@ def metadata_document(columns: Sequence[Column], head: Head) -> bytes:
     resource = _node(votable, "RESOURCE", type="results")
     for info in head.infos:
         _add_info(resource, info)
-    _add_systems(resource, columns)
+    _add_systems(resource, {reference(column) for column in columns})
     table = _node(resource, "TABLE", name=head.table_name)
     for column in columns:
         add_field(table, column, declare_null=False)

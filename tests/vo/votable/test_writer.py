@@ -21,7 +21,7 @@ from schemas import Column, Kind
 from schemas.arrow import arrow_schema
 from store.port import Answer, QueryError
 from vo.dali import RowLimit, Rows
-from vo.votable.document import Head, Info
+from vo.votable.document import NAMESPACE, Head, Info, envelope
 from vo.votable.writer import Serialization, write
 
 if TYPE_CHECKING:
@@ -224,6 +224,30 @@ def test_columns_name_their_coordinate_and_time_systems() -> None:
     assert systems["icrs"].get("system") == "ICRS"
     assert systems["mjd"].get("timeorigin") == "MJD-origin"
     assert systems["utc"].get("timeorigin") is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"unit": "m"}, {"description": "<?rows here?>"}, {"ucd": "time.epoch"}, {"name": "m"}, {"array": "*"}],
+    ids=lambda other: next(iter(other)),
+)
+def test_columns_that_differ_a_little_are_each_described_as_they_are(other: dict[str, str]) -> None:
+    column = Column(name="n", kind=Kind.LONG, unit="s", description="one", ucd="time.duration")
+    documents = [
+        b"".join(envelope([each], Head(), [("TABLEDATA", {})], declare_null=declare_null))
+        for each in (column, column.model_copy(update=other), column)
+        for declare_null in (False, True)
+    ]
+    assert documents[:2] == documents[4:]
+    assert len(set(documents)) == 4 - ("array" in other)
+    for document in documents:
+        (field,) = etree.fromstring(document).iter(f"{{{NAMESPACE}}}FIELD")
+        assert field.getparent().tag == f"{{{NAMESPACE}}}TABLE"
+
+
+def test_a_table_without_columns_is_a_document_too() -> None:
+    document = b"".join(envelope([], Head(), [("TABLEDATA", {})], declare_null=False))
+    assert not list(etree.fromstring(document).iter(f"{{{NAMESPACE}}}FIELD"))
 
 
 def test_what_xml_cannot_hold_is_left_out_of_infos() -> None:
