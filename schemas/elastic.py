@@ -6,7 +6,7 @@ the fields named here. All but the first begin with ``@``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from schemas.arrow import HEALPIX
 from schemas.model import REGULAR_IDENTIFIER, Column, Kind, Table
@@ -50,6 +50,9 @@ MOST_TEXT = 8191
 
 A document with a longer one names the field in ``_ignored``.
 """
+
+PackedColumn: TypeAlias = tuple[str, Kind, bool]
+"""A column of a packed row: name, kind, whether it is an array."""
 
 _LONG: dict[str, Any] = {"type": "long"}
 _DOUBLE: dict[str, Any] = {"type": "double"}
@@ -99,15 +102,13 @@ def field_mapping(column: Column) -> dict[str, Any]:
     return dict(_FIELDS[column.kind] if is_indexed(column) else _KEPT)
 
 
-def packed_columns(table: Table) -> tuple[Column, ...]:
-    """Return the columns of a packed row in their order there; the cell of the position is the last."""
-    cell = (Column(name=HEALPIX, kind=Kind.LONG),) if table.position else ()
-    return (*sorted(table.columns, key=lambda column: column.name.lower()), *cell)
+def packed_columns(table: Table) -> tuple[PackedColumn, ...]:
+    """Return name, kind, and whether it is an array, of each column of a packed row in their order there.
 
-
-def packed_form(table: Table) -> list[list[Any]]:
-    """Return what tells two layouts of packed rows apart."""
-    return [[column.name.lower(), column.kind, bool(column.array)] for column in packed_columns(table)]
+    The cell of the position is the last.
+    """
+    columns = sorted((column.name, column.kind, column.array is not None) for column in table.columns)
+    return (*columns, (HEALPIX, Kind.LONG, False)) if table.position else tuple(columns)
 
 
 def mapping(table: Table) -> dict[str, Any]:
@@ -119,4 +120,6 @@ def mapping(table: Table) -> dict[str, Any]:
         own |= {INNER_CELLS: _RANGES, COVER_CELLS: _RANGES}
     columns = {field_name(column.name): field_mapping(column) for column in table.columns}
     columns |= {key_field(column.name): _KEYWORD for column in table.columns if holds_names(column)}
-    return {"dynamic": "strict", "properties": {name: dict(field) for name, field in (own | columns).items()}}
+    fields = {name: dict(field) for name, field in (own | columns).items()}
+    # Of the packed row there is one copy, that which is read: whoever updates a document gives it again.
+    return {"dynamic": "strict", "_source": {"excludes": [ROW]}, "properties": fields}

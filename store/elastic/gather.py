@@ -13,26 +13,22 @@ from elasticsearch import Elasticsearch
 import schemas
 from schemas import Kind
 from schemas.arrow import HEALPIX, arrow_type
-from schemas.elastic import CELL, field_name, is_indexed
+from schemas.elastic import CELL, ROW, field_name, is_indexed
 from store.elastic.client import EngineError
 from store.elastic.columns import Body
 from store.elastic.documents import live_at
+from store.elastic.packed import Garbled, Layout
 from store.elastic.reach import SEARCH_SECONDS
 from store.limits import TimeLimit
 
 MOST_ROWS = 10_000
 """Rows that are gathered for one alias of a query; for more, the lake's columns are read sooner."""
 
-FIRST_ROWS = 1_000
-"""Rows that are asked for before it is known how many there are; reading a row costs more than finding it."""
+FIRST_ROWS = 2_500
+"""Rows that are asked for before it is known how many there are: when there are too many, none is needed."""
 
-MOST_VALUES = 6
-"""Columns that are read one by one; of more, reading documents is cheaper."""
-
-MOST_PARTS = 10
-"""Columns that are picked out of documents; of more, reading whole documents is cheaper."""
-
-_IGNORED = "_ignored"
+MOST_VALUES = 3
+"""Columns that are read one by one; of more, reading whole rows is cheaper."""
 
 
 class Inexact(Exception):  # noqa: N818 - names the condition
@@ -43,8 +39,9 @@ class Inexact(Exception):  # noqa: N818 - names the condition
 class Search:
     """Where documents of a table are, and the version they are asked for at.
 
-    Its methods raise ``EngineError`` when not every shard answered, ``ApiError`` and ``TransportError`` when
-    the cluster does not, or answers with an error, and ``Inexact`` when a value cannot be read.
+    ``packed`` tells that every document has a packed row of the table as it is declared. Methods raise
+    ``EngineError`` when not every shard answered, or not as it should, and ``ApiError`` and
+    ``TransportError`` when the cluster does not, or answers with an error.
     """
 
     client: Elasticsearch
@@ -52,6 +49,7 @@ class Search:
     table: schemas.Table
     version: int
     allowed: TimeLimit
+    packed: bool = True
 
     def ask(self, filters: Sequence[Body], **body: Any) -> Mapping[str, Any]:
         """Search with the request ``body`` among the documents that filters let through."""
@@ -113,15 +111,31 @@ class Search:
         """Return the part of a request that has some columns read."""
         named = self._named(columns)
         names = [*(field_name(column.name) for column in named), *([CELL] if self.table.position else [])]
-        if len(names) <= MOST_VALUES and all(is_indexed(column) for column in named):
-            texts = [_IGNORED] if any(column.kind is Kind.TEXT for column in named) else []
-            return {"source": False, "stored_fields": "_none_", "docvalue_fields": [*names, *texts]}
-        return {"source_includes": names} if len(names) <= MOST_PARTS else {}
+        if self._by_values(named):
+            return {"source": False, "stored_fields": "_none_", "docvalue_fields": names}
+        if self.packed:
+            return {"source": False, "stored_fields": "_none_", "docvalue_fields": [ROW]}
+        return {"source_includes": names}
 
     def read(self, answer: Mapping[str, Any], columns: AbstractSet[str]) -> pa.Table:
         """Return the hits of an answer as rows."""
-        documents = [_document(hit) for hit in answer["hits"]["hits"]]
-        return as_rows(self._named(columns), documents)
+        named, hits = self._named(columns), answer["hits"]["hits"]
+        if not self._by_values(named) and self.packed:
+            return self._unpacked(hits, columns)
+        return as_rows(named, [_document(hit) for hit in hits])
+
+    def _unpacked(self, hits: Sequence[Mapping[str, Any]], columns: AbstractSet[str]) -> pa.Table:
+        wanted = {*columns, HEALPIX} if self.table.position else columns
+        try:
+            return Layout.of(self.table).unpack([hit["fields"][ROW][0] for hit in hits], wanted)
+        except (Garbled, KeyError) as error:
+            # Somebody else changed a document.
+            raise EngineError(f"{self.index} has rows that cannot be read: {error}") from None
+
+    def _by_values(self, named: Sequence[schemas.Column]) -> bool:
+        """Whether columns are read one by one: few of them, and no texts, which may be too long for that."""
+        known = all(is_indexed(column) and column.kind is not Kind.TEXT for column in named)
+        return known and len(named) <= MOST_VALUES
 
     def _named(self, columns: AbstractSet[str]) -> list[schemas.Column]:
         return [column for name, column in self.table.by_name.items() if name in columns]
@@ -131,10 +145,7 @@ def _document(hit: Mapping[str, Any]) -> Mapping[str, Any]:
     source: Mapping[str, Any] | None = hit.get("_source")
     if source is not None:
         return source
-    fields: Mapping[str, list[Any]] = hit.get("fields", {})
-    if _IGNORED in fields:
-        raise Inexact("a text is too long to be read by itself")
-    return {name: values[0] for name, values in fields.items()}
+    return {name: values[0] for name, values in hit.get("fields", {}).items()}
 
 
 def as_rows(columns: Sequence[schemas.Column], documents: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import schemas
-from schemas.elastic import mapping
+from schemas.elastic import mapping, packed_columns
 from store.elastic.client import Cluster
 
 FORMAT = 1
@@ -26,7 +26,7 @@ _PLAIN = re.compile(r"[a-z0-9_]+\Z")
 
 def fingerprint(table: schemas.Table) -> str:
     """Return what changes whenever the documents of a table do: 12 hexadecimal digits."""
-    text = json.dumps([FORMAT, mapping(table)], sort_keys=True)
+    text = json.dumps([FORMAT, mapping(table), packed_columns(table)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -57,6 +57,11 @@ class Names:
     def index(self, table: schemas.Table, number: int) -> str:
         """Return the name of the index of a table with its present mapping."""
         return f"{self.alias(table)}-{fingerprint(table)}-{number}"
+
+    @staticmethod
+    def as_made(index: str, mapping: str) -> bool:
+        """Whether an index was made for a mapping, given by its fingerprint, and not widened to it later."""
+        return f"-{mapping}-" in index
 
     def meta(self, table: schemas.Table) -> dict[str, Any]:
         """Return what a mapping says of itself."""

@@ -11,7 +11,8 @@ import binascii
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 import schemas
 from schemas import Kind
 from schemas.arrow import HEALPIX, arrow_type
-from schemas.elastic import packed_columns
+from schemas.elastic import PackedColumn, packed_columns
 
 MOST_BYTES = 2**31 - 1
 """Bytes of all rows that are decoded at once."""
@@ -58,36 +59,36 @@ class Layout:
     @classmethod
     def of(cls, table: schemas.Table) -> Layout:
         """Return the layout of a table's rows."""
-        return cls(packed_columns(table))
+        return _layout(packed_columns(table))
 
     @cached_property
-    def _forms(self) -> tuple[np.dtype[Any], ...]:
+    def forms(self) -> tuple[np.dtype[Any], ...]:
         """How each number, or the length of each text, is written."""
         forms = (_NUMBERS[each.kind] if _is_number(each) else _LENGTH for each in self.columns)
         return tuple(map(np.dtype, forms))
 
     @cached_property
-    def _sizes(self) -> Whole:
+    def sizes(self) -> Whole:
         """Bytes of each number or length."""
-        return np.array([form.itemsize for form in self._forms], np.int64)
+        return np.array([form.itemsize for form in self.forms], np.int64)
 
     @cached_property
-    def _places(self) -> Whole:
+    def places(self) -> Whole:
         """Where each number or length begins when all are there."""
-        return np.cumsum(self._sizes) - self._sizes
+        return np.cumsum(self.sizes) - self.sizes
 
     @cached_property
-    def _owners(self) -> Whole:
+    def owners(self) -> Whole:
         """Whose each byte of all numbers and lengths is."""
-        return np.repeat(np.arange(len(self.columns)), self._sizes)
+        return np.repeat(np.arange(len(self.columns)), self.sizes)
 
     @cached_property
-    def _texts(self) -> Whole:
+    def texts(self) -> Whole:
         """Which columns are texts."""
         return np.array([n for n, each in enumerate(self.columns) if not _is_number(each)], np.int64)
 
     @property
-    def _bits(self) -> int:
+    def bits(self) -> int:
         """Bytes that tell which columns have a value."""
         return -(-len(self.columns) // 8)
 
@@ -96,7 +97,7 @@ class Layout:
         columns = {name.lower(): batch.column(place) for place, name in enumerate(batch.schema.names)}
         count = batch.num_rows
         known = np.zeros((count, len(self.columns)), np.bool_)
-        fixed = np.zeros((count, len(self._owners)), np.uint8)
+        fixed = np.zeros((count, len(self.owners)), np.uint8)
         texts: list[pa.BinaryArray] = []
         for place, column in enumerate(self.columns):
             array = _plain(column, columns.get(column.name.lower(), pa.nulls(count)))
@@ -104,11 +105,11 @@ class Layout:
             if not _is_number(column):
                 texts.append(_as_bytes(column, array))
                 array = pc.binary_length(texts[-1])
-            at, form = self._places[place], self._forms[place]
+            at, form = self.places[place], self.forms[place]
             fixed[:, at : at + form.itemsize] = _as_numbers(array, form)
-        sizes = known @ self._sizes
+        sizes = known @ self.sizes
         bits = np.packbits(known, axis=1, bitorder="little")
-        there = fixed[known[:, self._owners]]
+        there = fixed[known[:, self.owners]]
         rest = -(bits.shape[1] + sizes + sum((_lengths(text) for text in texts), np.zeros_like(sizes))) % 3
         parts = [_even(bits), _binary(_ends(sizes), pa.py_buffer(there)), *texts, _FILL.take(pa.array(rest))]
         return _written(parts)
@@ -126,7 +127,7 @@ class Layout:
         except ValueError as error:
             raise Garbled(str(error)) from None
         sizes = np.fromiter(map(len, rows), np.int64, len(rows)) // 4 * 3
-        if len(data) != sizes.sum() or len(data) > MOST_BYTES or (sizes < self._bits).any():
+        if len(data) != sizes.sum() or len(data) > MOST_BYTES or (sizes < self.bits).any():
             raise Garbled(f"{len(rows)} packed rows of {len(data)} bytes")
         opened = _Opened.of(self, data, np.cumsum(sizes) - sizes)
         chosen = [place for place, each in enumerate(self.columns) if each.name.lower() in wanted]
@@ -154,20 +155,19 @@ class _Opened:
     @classmethod
     def of(cls, layout: Layout, data: bytes, starts: Whole) -> _Opened:
         """Find out where everything is; ``starts`` tell where rows begin."""
-        # What is at hand has these names for itself alone.
-        count, buffer, bits = len(starts), pa.py_buffer(data), layout._bits  # noqa: SLF001
+        count, buffer, bits = len(starts), pa.py_buffer(data), layout.bits
         flags = np.frombuffer(data, np.uint8)[starts[:, None] + np.arange(bits)]
         known = np.unpackbits(flags, axis=1, count=len(layout.columns), bitorder="little").astype(np.bool_)
-        there = known @ layout._sizes  # noqa: SLF001
+        there = known @ layout.sizes
         ends = np.append(starts[1:], len(data))
         begins = starts + bits + there
         if (begins > ends).any():
             raise Garbled(f"{count} packed rows of another layout")
         bounds = np.append(np.stack((starts, starts + bits, begins), axis=1).ravel(), len(data))
         numbers = _binary(bounds, buffer).take(pa.array(np.arange(1, 3 * count, 3))).buffers()[2]
-        fixed = np.zeros((count, len(layout._owners)), np.uint8)  # noqa: SLF001
-        fixed[known[:, layout._owners]] = np.frombuffer(numbers or b"", np.uint8, there.sum())  # noqa: SLF001
-        texts = layout._texts  # noqa: SLF001
+        fixed = np.zeros((count, len(layout.owners)), np.uint8)
+        fixed[known[:, layout.owners]] = np.frombuffer(numbers or b"", np.uint8, there.sum())
+        texts = layout.texts
         bounds = np.empty((count, len(texts) + 2), np.int64)
         bounds[:, 0], bounds[:, 1] = starts, begins
         for place, text in enumerate(texts):
@@ -189,7 +189,7 @@ class _Opened:
         """Return columns of texts or lists by their place."""
         if not places:
             return {}
-        all_texts, count = self.layout._texts, len(self.known)  # noqa: SLF001
+        all_texts, count = self.layout.texts, len(self.known)
         step = len(all_texts) + 2
         order = np.searchsorted(all_texts, places)[:, None] + 1 + np.arange(0, count * step, step)
         _, offsets, data = self.parts.take(pa.array(order.ravel())).buffers()
@@ -203,21 +203,31 @@ class _Opened:
         return found
 
 
+@lru_cache(maxsize=256)
+def _layout(columns: tuple[PackedColumn, ...]) -> Layout:
+    return Layout(
+        tuple(
+            schemas.Column(name=name, kind=kind, array="*" if array else None)
+            for name, kind, array in columns
+        )
+    )
+
+
 def _column_of(layout: Layout, fixed: Bytes, place: int) -> NDArray[Any]:
     """Return the numbers or lengths of a column."""
-    at, form = layout._places[place], layout._forms[place]  # noqa: SLF001
+    at, form = layout.places[place], layout.forms[place]
     return np.ascontiguousarray(fixed[:, at : at + form.itemsize]).view(form).ravel()
 
 
 def _written(parts: Sequence[pa.BinaryArray]) -> list[str]:
     """Put the parts of each row together."""
     count = len(parts[0])
-    order = np.arange(len(parts) * count).reshape(-1, count).T.ravel()
+    order = np.arange(len(parts) * count).reshape(len(parts), count).T.ravel()
     data = pa.concat_arrays(parts).take(pa.array(order)).buffers()[2]
     text = binascii.b2a_base64(data or b"", newline=False).decode("ascii")
     sizes = sum((_lengths(part) for part in parts), np.zeros(count, np.int64))
     bounds = _ends(sizes // 3 * 4).tolist()
-    return [text[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [text[start:end] for start, end in pairwise(bounds)]
 
 
 def _is_number(column: schemas.Column) -> bool:
@@ -225,7 +235,7 @@ def _is_number(column: schemas.Column) -> bool:
 
 
 def _is_list(column: schemas.Column) -> bool:
-    return pa.types.is_nested(arrow_type(column))
+    return bool(pa.types.is_nested(arrow_type(column)))
 
 
 def _plain(column: schemas.Column, array: pa.Array) -> pa.Array:

@@ -24,6 +24,7 @@ from store.elastic.asked import Asked, asked_of
 from store.elastic.client import EngineError, in_words
 from store.elastic.first import First, beside, firsts
 from store.elastic.gather import FIRST_ROWS, MOST_ROWS, Inexact, Search
+from store.elastic.names import Names
 from store.elastic.reach import Reach
 from store.elastic.state import State
 from store.elastic.whole import Whole, changed, wholes
@@ -100,7 +101,7 @@ class Selector:
         each = asked.get(whole.source.alias)
         if each is None or each.certain is None:
             return
-        told = self._attempt(each, lambda search: self._groups(whole, each, search, found.known))
+        told = self.attempt(each, lambda search: self._groups(whole, each, search, found.known))
         if told is not None:
             rows, tested = told
             found.chosen[each.alias] = rows
@@ -152,7 +153,7 @@ class Selector:
         asked.how["answered"] = "in Elasticsearch as far as cells and filters are certain; other rows tested"
         asked.how["certain"] = sure["doc_count"]
         asked.how["candidates"] = rows.num_rows
-        rows = self._refined(asked, rows, known)
+        rows = self.refined(asked, rows, known)
         tested = asked.tested and rows.num_rows > 0
         parts = [groups(whole, sure["doc_count"], sure), single_rows(whole, rows, tested=tested)]
         return pa.concat_tables(parts, promote_options="default"), tested
@@ -161,9 +162,9 @@ class Selector:
         each = asked.get(first.alias)
         if each is None or each.certain is None:
             return
-        rows = self._attempt(each, lambda search: self._sorted(first, each, search))
+        rows = self.attempt(each, lambda search: self._sorted(first, each, search))
         if rows is not None:
-            found.chosen[each.alias] = self._refined(each, rows, found.known)
+            found.chosen[each.alias] = self.refined(each, rows, found.known)
             words = f"from the first {first.count} rows of Elasticsearch, and those that it is not certain of"
             each.how |= {"rows from": "elasticsearch", "answered": words}
 
@@ -190,7 +191,7 @@ class Selector:
     def _matching_rows(self, asked: Asked, found: Selected) -> None:
         rows = None
         if asked.filters:
-            rows = self._attempt(asked, lambda search: self._gathered(asked, search))
+            rows = self.attempt(asked, lambda search: self._gathered(asked, search))
         if rows is None:
             why = "nothing narrows it" if not asked.filters else "too many rows"
             asked.how |= {"rows from": "lake", "answered": f"from the lake: {asked.why or why}"}
@@ -198,7 +199,7 @@ class Selector:
         tested = ", tested exactly against the region" if asked.narrowings else ""
         words = f"from the rows that Elasticsearch lets through{tested}"
         asked.how |= {"rows from": "elasticsearch", "answered": words}
-        found.chosen[asked.alias] = self._refined(asked, rows, found.known)
+        found.chosen[asked.alias] = self.refined(asked, rows, found.known)
 
     def _gathered(self, asked: Asked, search: Search) -> pa.Table | None:
         rows = search.rows(asked.filters, asked.used)
@@ -206,7 +207,7 @@ class Selector:
         asked.how["candidates"] = "too many" if rows is None else rows.num_rows
         return rows
 
-    def _attempt(self, asked: Asked, ask: Callable[[Search], Found | None]) -> Found | None:
+    def attempt(self, asked: Asked, ask: Callable[[Search], Found | None]) -> Found | None:
         """Return what is asked for; None when the lake, or asking for less, has to do."""
         entry = self._state.tables[asked.table.name.lower()]
         trouble = "it does not take all rows" if entry.refused else self._reach.trouble
@@ -215,7 +216,14 @@ class Selector:
             return None
         self._allowed.check()
         seconds = self._allowed.left
-        search = Search(self._client, entry.index, asked.table, self._state.version, self._allowed)
+        search = Search(
+            self._client,
+            entry.index,
+            asked.table,
+            self._state.version,
+            self._allowed,
+            packed=Names.as_made(entry.index, entry.mapping),
+        )
         try:
             return ask(search)
         except Inexact as error:
@@ -228,7 +236,7 @@ class Selector:
             asked.why = in_words(error)
         return None
 
-    def _refined(self, asked: Asked, rows: pa.Table, known: set[int]) -> pa.Table:
+    def refined(self, asked: Asked, rows: pa.Table, known: set[int]) -> pa.Table:
         """Leave of the candidates those that stand in every relation to its region, and remember that."""
         for narrowing in asked.narrowings:
             rows = rows.filter(pa.array(self._related(asked, narrowing, rows)))
