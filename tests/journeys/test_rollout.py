@@ -125,3 +125,27 @@ def test_refused_rows_are_in_quarantine_and_answered_from_the_lake(tmp_path: Pat
         assert json.loads(archive.run("quarantine", "list", "--json")) == []
         assert found(server) == set(range(40, 50))
     archive.wait_quiet()
+
+
+def test_an_index_that_outgrew_its_shards_is_told_and_divided_anew(tmp_path: Path) -> None:
+    more = {"ONEDFS_ELASTICSEARCH_ROWS_PER_SHARD": "1000", "ONEDFS_SITE": site(tmp_path / "s", BEFORE)}
+    archive = Archive(tmp_path / "data", {**elastic_settings(), **more})
+    archive.run("load", stars(tmp_path / "a.csv", range(900)), "--table", "survey.stars")
+    archive.run("index", "rebuild")
+    archive.run("load", stars(tmp_path / "b.csv", range(900, 2100)), "--table", "survey.stars")
+    with archive.server() as server:
+        wait_until(lambda: len(found(server)) == 2060, "it is served", 60)
+        (advice,) = json.loads(archive.run("index", "status", "--json"))["advice"]
+        assert advice == (
+            "survey.stars has 2,100 rows in 1 shard, meant for 1,000 each: onedfs index rebuild gives it 3"
+        )
+        assert advice in archive.run("index", "status").splitlines()
+        archive.run("index", "rebuild")
+        assert json.loads(archive.run("index", "status", "--json"))["advice"] == []
+        assert len(found(server)) == 2060
+    archive.wait_quiet()
+    wrong = Archive(tmp_path / "data", {**archive.settings, "ONEDFS_ELASTICSEARCH_URL": server.url})
+    for command in (["check", "--quick"], ["index", "rebuild"]):
+        done = wrong.call(*command)
+        assert done.returncode == 1
+        assert done.stderr == "onedfs: Elasticsearch does not answer: Connection refused\n"
