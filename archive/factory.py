@@ -145,9 +145,9 @@ def built_version(settings: Settings) -> int | None:
 
 def index_advice(settings: Settings) -> list[str]:
     """Say what an operator should do about the index in a cluster, one line each."""
-    from store.elastic import advice  # noqa: PLC0415
+    from store.elastic import advice_on  # noqa: PLC0415
 
-    return advice(_cluster(settings))
+    return advice_on(_cluster(settings))
 
 
 def build_process(settings: Settings, index: Index, lake: Lake) -> Process:

@@ -1,6 +1,6 @@
 """Elasticsearch: an index of documents, each a version of a row, kept up to date by one follower of many."""
 
-from store.elastic.advice import advice
+from store.elastic.advice import advice_on
 from store.elastic.bulk import Pace
 from store.elastic.client import Cluster, EngineError, open_client
 from store.elastic.documents import live_at
@@ -22,7 +22,7 @@ __all__ = [
     "State",
     "StateDocument",
     "TableIndex",
-    "advice",
+    "advice_on",
     "live_at",
     "open_client",
     "version_in",

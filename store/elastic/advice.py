@@ -10,7 +10,7 @@ from store.elastic.names import Names
 from store.elastic.state import StateDocument
 
 
-def advice(cluster: Cluster) -> list[str]:
+def advice_on(cluster: Cluster) -> list[str]:
     """Return one line for each thing that somebody should do; a cluster that does not answer is one."""
     client = open_client(cluster, **soon(cluster))
     try:

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from schemas import load_schemas
-from store.elastic import Cluster, ElasticFollower, advice, version_in
+from store.elastic import Cluster, ElasticFollower, advice_on, version_in
 from store.lake import Lake
 from store.port import EngineAway
 from tests.support.elasticsearch.cluster import free_ports
@@ -81,7 +81,7 @@ def told(cluster: Cluster, folder: Path) -> str:
     with pytest.raises(EngineAway) as asked:
         version_in(cluster)
     assert str(rebuilt.value) == str(asked.value)
-    assert advice(cluster) == [str(asked.value)]
+    assert advice_on(cluster) == [str(asked.value)]
     assert len(str(asked.value).splitlines()) == 1
     return str(asked.value)
 
