@@ -83,6 +83,18 @@ def test_what_a_service_waits_for_can_come(name: str) -> None:
                 assert condition == "service_started"
 
 
+def test_what_runs_once_is_waited_for_by_what_lasts() -> None:
+    """``up --wait`` takes any other container that ended for one that failed."""
+    once = {name for name, service in SERVICES.items() if name not in LASTING and "profiles" not in service}
+    awaited = {
+        other
+        for service in LASTING.values()
+        for other, waited in service.get("depends_on", {}).items()
+        if waited["condition"] == "service_completed_successfully"
+    }
+    assert once == awaited
+
+
 def test_only_the_proxy_is_reached_from_outside() -> None:
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
     assert MODEL["networks"]["inside"] == {"internal": True}
