@@ -50,6 +50,7 @@ class EngineError(Exception):
     ├── WriteFailed   documents could not be written within the time allowed
     ├── LeaseLost     another process keeps the index up to date now
     ├── Stopped       this process was told to end
+    ├── OtherArchive  what is there under our names is of another archive
     └── Superseded    another process changed the state first
     """
 

@@ -26,7 +26,7 @@ from store.elastic.indices import Indices
 from store.elastic.lease import Lease, LeaseLost
 from store.elastic.names import Names
 from store.elastic.request import Requests
-from store.elastic.state import State, StateDocument, Stored, moment, prepare
+from store.elastic.state import OtherArchive, State, StateDocument, Stored, moment, prepare, require_own
 from store.elastic.sweep import Sweeper
 from store.follower import awaited
 from store.lake import FeedIncomplete, Lake, LakeError, VersionGone
@@ -170,7 +170,7 @@ class ElasticFollower:
         IndexStalled
             When the other process does not do it in time.
         EngineAway
-            When the cluster does not answer, or refuses.
+            When the cluster does not answer, refuses, or holds the index of another archive there.
         LakeError, EngineError
             When the lake or the build fails.
         """
@@ -180,7 +180,7 @@ class ElasticFollower:
                 return self._build_as_asked()
             self._requests.ask()
             return awaited(self._built_by_anybody, self._policy.patience)
-        except (ApiError, TransportError) as error:
+        except (ApiError, TransportError, OtherArchive) as error:
             raise EngineAway(in_words(error)) from None
 
     def _built_by_anybody(self) -> int | None:
@@ -237,6 +237,9 @@ class ElasticFollower:
             self._prepared = True
         self._unsure()
         try:
+            # A process of another archive must not lead, nor ask the one that does for anything.
+            stored = self._states.read()
+            require_own(None if stored is None else stored.state, self._lake, self._names)
             leads = self._lease.acquire()
         except NotFoundError:
             # Somebody deleted the index of the state.
@@ -257,6 +260,7 @@ class ElasticFollower:
             return "there is none"
         if stored.state is None:
             return "it is of another format"
+        require_own(stored.state, self._lake, self._names)
         newest = self._lake.version()
         if stored.state.version > newest == 0:
             raise EngineError(
@@ -282,7 +286,7 @@ class ElasticFollower:
                 tables, version = self._applier.applied(tables, changes), changes.step.version
                 self._meanwhile()
                 stored = self._states.read()
-        self._show(State(version, tables, moment()), stored)
+        self._show(State(version, tables, moment(), lake=self._lake.identity()), stored)
         self._requests.done(asked)
         return version
 
@@ -335,7 +339,8 @@ class ElasticFollower:
             self._lease.require()
             stored = self._states.write(replace(state, upto=changes.step.version), stored)
         applied = self._applier.applied(state.tables, changes)
-        return self._show(State(changes.step.version, applied, moment()), stored)
+        shown = State(changes.step.version, applied, moment(), lake=self._lake.identity())
+        return self._show(shown, stored)
 
     def _show(self, state: State, over: Stored | None) -> int:
         """Let queries see a state; everything of it has been written and refreshed.

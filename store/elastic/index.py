@@ -14,7 +14,7 @@ from store.elastic.client import Cluster, EngineError, in_words, open_client
 from store.elastic.names import Names, fingerprint
 from store.elastic.reach import Reach
 from store.elastic.snapshot import ElasticSnapshot, LakeRows
-from store.elastic.state import State, StateDocument
+from store.elastic.state import OtherArchive, State, StateDocument, require_own
 from store.elastic.verify import Comparison
 from store.follower import Polling
 from store.lake import Lake, LakeError
@@ -58,7 +58,8 @@ class ElasticIndex:
         self._site = site
         self._client = open_client(cluster)
         looking = self._client.options(request_timeout=_LOOK_SECONDS, max_retries=len(cluster.hosts))
-        self._document = StateDocument(looking, Names.of(cluster))
+        self._names = Names.of(cluster)
+        self._document = StateDocument(looking, self._names)
         self._reach = Reach()
         self._instance = open_instance(limits or Limits())
         self._shown: _Shown | None = None
@@ -89,7 +90,7 @@ class ElasticIndex:
             try:
                 self._look()
                 self._reach.looked(None)
-            except (ApiError, TransportError) as error:
+            except (ApiError, TransportError, OtherArchive) as error:
                 self._reason = in_words(error)
                 self._reach.looked(self._reason)
             except LakeError as error:
@@ -102,6 +103,7 @@ class ElasticIndex:
         if state is None:
             self._reason = "nothing has been indexed yet"
             return
+        require_own(state, self._lake, self._names)
         if self._shown is None or self._shown.state != state:
             declared = self._lake.schemas(state.version)
             rows = LakeRows(self._lake, declared, state.version)

@@ -13,6 +13,7 @@ from elasticsearch import BadRequestError, ConflictError, Elasticsearch, NotFoun
 
 from store.elastic.client import Cluster, EngineError, in_words, is_other_product, open_client, soon
 from store.elastic.names import FORMAT, META, Names
+from store.lake import Lake
 from store.port import EngineAway
 
 _STATE = "state"
@@ -20,6 +21,10 @@ _STATE = "state"
 
 class Superseded(EngineError):  # noqa: N818 - names the condition
     """Another process changed the state first."""
+
+
+class OtherArchive(EngineError):  # noqa: N818 - names the condition
+    """What the cluster holds under our names is not of this archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,15 @@ class State:
 
     ``written`` is when it became so, UTC in ISO 8601. ``upto`` is the version that changes are being written
     for, None while none are: whoever goes on writes those of the same versions together, so that documents
-    that a process still sends which slept meanwhile are the same. It is nothing that queries see.
+    that a process still sends which slept meanwhile are the same. It is nothing that queries see. ``lake``
+    is the identity of the lake whose rows they are, empty when it had none yet.
     """
 
     version: int
     tables: Mapping[str, TableIndex] = field(default_factory=dict)
     written: str = ""
     upto: int | None = field(default=None, compare=False)
+    lake: str = field(default="", compare=False)
 
     def document(self) -> dict[str, Any]:
         """Return what is stored of it."""
@@ -59,7 +66,7 @@ class State:
         if source.get("format") != FORMAT:
             return None
         tables = {name: TableIndex(**table) for name, table in source["tables"].items()}
-        return cls(source["version"], tables, source["written"], source.get("upto"))
+        return cls(source["version"], tables, source["written"], source.get("upto"), source.get("lake", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,22 @@ class Stored:
     state: State | None
     seq_no: int
     primary_term: int
+
+
+def require_own(state: State | None, lake: Lake, names: Names) -> None:
+    """See to it that a state is of a lake, and not of that of another archive in the same cluster.
+
+    Raises
+    ------
+    OtherArchive
+        When it is of another one.
+    """
+    own = lake.identity()
+    if state is not None and state.lake and own and state.lake != own:
+        raise OtherArchive(
+            f"the indices {names.all} are of another archive; set another ONEDFS_ELASTICSEARCH_PREFIX, "
+            "or delete them if that archive is gone"
+        )
 
 
 class StateDocument:

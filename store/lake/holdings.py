@@ -47,6 +47,11 @@ class Holdings:
         """Return the newest version; cheap enough to be polled several times per second."""
         return self.ledger.version()
 
+    def identity(self) -> str:
+        """Return what tells this lake from all others, copies excepted; empty before the first commit."""
+        with told_as_lake_errors("reading the ledger"):
+            return self.ledger.identity()
+
     def entry(self, version: int | None = None) -> Entry:
         """Return the ledger's entry of a version (the newest by default).
 

@@ -104,6 +104,7 @@ class Ledger:
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._table: DeltaTable | None = None
         self._whole = -1
+        self._identity = ""
 
     def version(self) -> int:
         """Return the newest version; 0 when nothing was ever committed.
@@ -115,6 +116,12 @@ class Ledger:
             tip = tip if self.log.is_whole(tip) else tip - 1
             self._whole = tip
         return max(tip, 0)
+
+    def identity(self) -> str:
+        """Return what tells this ledger from all others, copies excepted; empty before the first commit."""
+        if not self._identity and self.version():
+            self._identity = str(DeltaTable(str(self.log.table)).metadata().id)
+        return self._identity
 
     def drop_torn(self) -> None:
         """Take a row that is there in part out of the log; for whoever holds the lease."""
