@@ -87,6 +87,11 @@ class Layout:
         """Which columns are texts."""
         return np.array([n for n, each in enumerate(self.columns) if not _is_number(each)], np.int64)
 
+    @cached_property
+    def length_bytes(self) -> Whole:
+        """Where the bytes of the lengths of all texts are when all numbers and lengths are there."""
+        return (self.places[self.texts][:, None] + np.arange(np.dtype(_LENGTH).itemsize)).ravel()
+
     @property
     def bits(self) -> int:
         """Bytes that tell which columns have a value."""
@@ -170,8 +175,9 @@ class _Opened:
         texts = layout.texts
         bounds = np.empty((count, len(texts) + 2), np.int64)
         bounds[:, 0], bounds[:, 1] = starts, begins
-        for place, text in enumerate(texts):
-            bounds[:, place + 2] = bounds[:, place + 1] + _column_of(layout, fixed, text)
+        lengths = np.ascontiguousarray(fixed[:, layout.length_bytes]).view(_LENGTH)
+        np.cumsum(lengths.reshape(count, len(texts)), axis=1, out=bounds[:, 2:])
+        bounds[:, 2:] += begins[:, None]
         if ((ends - bounds[:, -1]) // 3).any():
             raise Garbled(f"{count} packed rows of another layout")
         return cls(layout, known, fixed, _binary(np.append(bounds.ravel(), len(data)), buffer))
