@@ -49,6 +49,13 @@ def test_a_value_that_is_not_the_lake_s_is_found_when_all_are_compared(followed:
     assert told(followed, thorough=True) == {"sky.obs": "rows of the index are not as the lake has them"}
 
 
+def test_a_document_without_its_packed_row_is_found(followed: Any) -> None:
+    entry = followed.state.tables["sky.obs"]
+    source = followed.client.get(index=entry.index, id="ID.000001@1")["_source"]
+    followed.client.index(index=entry.index, id="ID.000001@1", document=source, refresh=True)
+    assert told(followed, thorough=True) == {"sky.obs": "rows of the index are not as the lake has them"}
+
+
 def test_rows_that_are_in_quarantine_are_not_missed(world: Any, obs: Any) -> None:
     world.write("append", "sky.obs", obs(20) + obs(1, 20, _border=[10, 5]))
     world.follower().step()
