@@ -21,9 +21,9 @@ from bench.lines import merged
 from bench.measure import Line, Measured, alternate
 from bench.promises import BARE
 from bench.report import Report
-from bench.run import chosen_engines, end_on_sigterm
 from bench.sample import DRAWN, Sample
 from bench.sizes import ELASTICSEARCH, Size, Sizes, prefixes, promise_growth, questions_to, same_number
+from bench.words import chosen_engines, end_on_sigterm
 
 TITLE, MANY = "Growth", "Growth, many rows"
 

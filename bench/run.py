@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import random
-import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,27 +11,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bench import cluster, promises, published, rows
-from bench.archive import ENGINES, Archive, copied
+from bench.archive import Archive, copied
 from bench.bare import BareDuck, BareElastic, BareEngine
 from bench.bulk import compare_bulk
-from bench.client import TABLE, Client
+from bench.client import Client
 from bench.crowd import crowd
 from bench.expected import BruteForce
 from bench.lines import COUNT, SCS, Parties, Questions, merged
+from bench.loading import SMALL_ROWS, load, small_files
 from bench.measure import alternate
 from bench.promises import AFTER, BARE, BEFORE, QUICK
 from bench.report import Report
 from bench.sample import Sample
 from bench.sizes import Size, Sizes, prefixes, promise_growth, questions_to, same_number
+from bench.words import ELASTICSEARCH, EMBEDDED, chosen_engines, end_on_sigterm, words_of_run
 from store.elastic import Cluster
 
-EMBEDDED, ELASTICSEARCH = ENGINES
 BARE_DUCK = "bare DuckDB"
 PEER = "peer"
-SMALL_ROWS = 50
 CLIENTS = 8
 BULK_DOCUMENTS = 20_000
 
@@ -61,7 +57,7 @@ class Bench:
 
 def main() -> int:
     """Run it; 1 when an answer differs or a stage failed."""
-    words = _words()
+    words = words_of_run()
     end_on_sigterm()
     report = Report(words.json)
     with tempfile.TemporaryDirectory(
@@ -79,47 +75,6 @@ def main() -> int:
             _open(bench, stack, path)
             _measure(bench, stack)
         return int(bench.failed)
-
-
-def end_on_sigterm() -> None:
-    """Let SIGTERM end the run as Ctrl-C does: with what it started."""
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-
-
-def _words() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="bench", description="Both engines, bare engines and a peer in turns."
-    )
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--engine", choices=(*ENGINES, "both"), help="both when Elasticsearch can be had")
-    parser.add_argument("--requests", type=int, default=100, help="rounds of the quick questions")
-    parser.add_argument("--seconds", type=float, default=60, help="no round of questions begins later")
-    parser.add_argument("--small-loads", type=int, default=100, help=f"loads of {SMALL_ROWS} rows")
-    parser.add_argument(
-        "--beside",
-        type=int,
-        help="rows of a smaller archive that is asked too; 0: none; of many rows a tenth",
-    )
-    parser.add_argument("--slices", type=int, default=2, help="turns of 3 s that each crowd gets; 0: none")
-    parser.add_argument("--heap", help="heap of the Elasticsearch node, such as 2g")
-    parser.add_argument("--peer", help="TAP URL of another server with the same rows")
-    parser.add_argument("--peer-scs", help="its cone search, to be asked too")
-    parser.add_argument("--folder", type=Path, help="where to put the data; several GB per million rows")
-    parser.add_argument("--json", type=Path, help="file for the results")
-    return parser.parse_args()
-
-
-def chosen_engines(asked: str | None, report: Report) -> list[str]:
-    """Return the engines to run: those asked for, or all that can be had."""
-    if asked == EMBEDDED:
-        return [EMBEDDED]
-    why = cluster.missing()
-    if why is not None and asked is not None:
-        raise SystemExit(f"bench: no Elasticsearch: {why}")
-    if why is not None:
-        report.say(f"without Elasticsearch: {why}")
-        return [EMBEDDED]
-    return [ELASTICSEARCH] if asked == ELASTICSEARCH else list(ENGINES)
 
 
 @contextmanager
@@ -146,39 +101,14 @@ def _open_one(bench: Bench, stack: ExitStack, path: Path, engine: str) -> None:
             cluster.running(bench.folder, bench.words.rows, bench.words.heap)
         )
         bench.report.note("cluster", what, f"Elasticsearch: {what}")
-    archive = Archive(bench.folder / engine, bench.cluster if engine == ELASTICSEARCH else None)
+    own = bench.cluster if engine == ELASTICSEARCH else None
+    archive = Archive(bench.folder / engine, own, workers=bench.words.workers)
     stack.callback(archive.close)
     archive.start()
     client = Client(archive.base)
     load(archive, client, path, bench.report)
     bench.archives[engine], bench.clients[engine] = archive, client
     _compare(bench, engine, "")
-
-
-def load(archive: Archive, client: Client, path: Path, report: Report) -> None:
-    """Load all rows while the server runs, until a cone search shows the last one."""
-    began = time.perf_counter()
-    told = archive.run("load", str(path), "--table", TABLE, "--no-wait").strip().splitlines()[-1]
-    committed = time.perf_counter() - began
-    wait_for_last(archive, client, path)
-    visible = time.perf_counter() - began
-    report.note(
-        f"load {archive.engine}",
-        {"committed_seconds": round(committed, 1), "visible_seconds": round(visible, 1)},
-        f"load {archive.engine}: {told}; committed after {committed:.1f} s, visible after {visible:.1f} s",
-    )
-
-
-def wait_for_last(archive: Archive, client: Client, path: Path) -> None:
-    """Wait until a cone search shows the last row of a file."""
-    file = pq.ParquetFile(path)
-    wanted = ["s_ra", "s_dec", "obs_publisher_did"]
-    last = file.read_row_group(file.num_row_groups - 1, columns=wanted).to_pylist()[-1]
-    end = time.monotonic() + 7200
-    while last["obs_publisher_did"].encode() not in client.scs((last["s_ra"], last["s_dec"]), 0.001):
-        if time.monotonic() > end:
-            raise TimeoutError(f"the {archive.engine} server does not show the last row")
-        time.sleep(0.2)
 
 
 def _compare(bench: Bench, engine: str, when: str) -> None:
@@ -288,13 +218,14 @@ def _small_loads(bench: Bench, stack: ExitStack) -> None:
     words, report = bench.words, bench.report
     clients: dict[str, Client] = {}
     if EMBEDDED in bench.archives:
-        before = Archive(copied(bench.archives[EMBEDDED].data, bench.folder / "before", index=True))
+        rest = copied(bench.archives[EMBEDDED].data, bench.folder / "before", index=True)
+        before = Archive(rest, workers=words.workers)
         stack.callback(before.close)
         before.start()
         clients[BEFORE] = Client(before.base)
     first, added = words.rows, SMALL_ROWS * words.small_loads
     table = pa.concat_tables(rows.chunks(first + added)).slice(first)
-    paths = list(_written(table, bench.folder))
+    paths = list(small_files(table, bench.folder))
     report.say()
     for engine, archive in bench.archives.items():
         began = time.perf_counter()
@@ -316,13 +247,3 @@ def _small_loads(bench: Bench, stack: ExitStack) -> None:
             report.promise(
                 f"{line}, {engine}, after beside before", promises.grown(report, line, engine), 1.5, "x"
             )
-
-
-def _written(table: pa.Table, folder: Path) -> Iterator[Path]:
-    """Write small files in an order that is not that of their rows."""
-    order = list(range(table.num_rows // SMALL_ROWS))
-    random.Random(1).shuffle(order)
-    for number in order:
-        path = folder / f"small-{number}.parquet"
-        pq.write_table(table.slice(number * SMALL_ROWS, SMALL_ROWS), path)
-        yield path
