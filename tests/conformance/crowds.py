@@ -11,7 +11,7 @@ from typing_extensions import override
 from tests.conformance import values_oracle as values
 from tests.conformance.cells_oracle import cell_of
 from tests.conformance.expressions import Chooser, Cond, Env, Expr
-from tests.conformance.queries import Queries, Query, Source
+from tests.conformance.queries import Aggregate, Queries, Query, Source, group_by
 from tests.conformance.row_sets import Rows, Tied, put_in_order
 from tests.conformance.sky_conditions import SkyConditions
 from tests.conformance.stored_conditions import StoredConditions
@@ -22,8 +22,6 @@ GROUPS = ("site", "n", "flag", "x", "w", "f", "taken", "big", "s", "note", "righ
 
 EXACT_SUMS = ("n", "s", "x")
 """Columns whose sums are exact in whatever order they are made."""
-
-Aggregate = tuple[Expr, Callable[[list[Env]], Any]]
 
 
 class Crowds(Queries):
@@ -75,21 +73,7 @@ class Crowds(Queries):
         where = self.where(source)
         having = self._over(columns[0]) if keys and self.c.chance(4) else None
         items = [*shown, *(column for column, _ in columns)]
-        text = f"FROM {source.text}" + (f" WHERE {where.text}" if where else "")
-        text += f" GROUP BY {', '.join(key.text for key in keys)}" if keys else ""
-        text += f" HAVING {having[0]}" if having else ""
-
-        def rows(env: Env) -> Rows:
-            groups: dict[tuple[Any, ...], list[Env]] = {} if keys else {(): []}
-            for row in source.rows(env):
-                if where is None or where.of(row) is True:
-                    groups.setdefault(tuple(key.of(row) for key in keys), []).append(row)
-            return [
-                (*(key.of(group[0]) for key in shown), *(of(group) for _, of in columns))
-                for group in groups.values()
-                if having is None or having[1](group) is True
-            ]
-
+        text, rows = group_by(source, where, keys, shown, columns, having)
         return self._cut(items, text, rows)
 
     def _over(self, aggregate: Aggregate) -> tuple[str, Callable[[list[Env]], values.Truth]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from typing_extensions import override
 
@@ -49,6 +49,37 @@ class Source:
     rows: Callable[[Env], Iterator[Env]]
     size: int = 300
     """About how many rows there are; sub-queries are not asked for each of very many."""
+
+
+Aggregate: TypeAlias = tuple[Expr, Callable[[list[Env]], Any]]
+"""A column of groups, and its value for one of them."""
+
+
+def group_by(  # noqa: PLR0917 - the parts of a query
+    source: Source,
+    where: Cond | None,
+    keys: Sequence[Expr],
+    shown: Sequence[Expr],
+    columns: Sequence[Aggregate],
+    having: tuple[str, Callable[[list[Env]], values.Truth]] | None,
+) -> tuple[str, Callable[[Env], Rows]]:
+    """Return the text from FROM on, and the rows: those of ``keys`` that are ``shown``, then ``columns``."""
+    text = f"FROM {source.text}" + (f" WHERE {where.text}" if where else "")
+    text += f" GROUP BY {', '.join(key.text for key in keys)}" if keys else ""
+    text += f" HAVING {having[0]}" if having else ""
+
+    def rows(env: Env) -> Rows:
+        groups: dict[tuple[Any, ...], list[Env]] = {} if keys else {(): []}
+        for row in source.rows(env):
+            if where is None or where.of(row) is True:
+                groups.setdefault(tuple(key.of(row) for key in keys), []).append(row)
+        return [
+            (*(key.of(group[0]) for key in shown), *(of(group) for _, of in columns))
+            for group in groups.values()
+            if having is None or having[1](group) is True
+        ]
+
+    return text, rows
 
 
 @dataclass(frozen=True)
@@ -313,21 +344,8 @@ class Queries:
         items = [*keys, *(column for column, _ in columns)]
         names = [f"o{self._alias()}" for _ in items]
         listed = ", ".join(f"{item.text} AS {name}" for item, name in zip(items, names, strict=True))
-        text = f"SELECT {listed} FROM {source.text}" + (f" WHERE {where.text}" if where else "")
-        text += f" GROUP BY {', '.join(key.text for key in keys)}" if keys else ""
-        text += f" HAVING {having[0]}" if having else ""
-
-        def rows(env: Env) -> Rows:
-            groups: dict[tuple[Any, ...], list[Env]] = {} if keys else {(): []}
-            for row in source.rows(env):
-                if where is None or where.of(row) is True:
-                    groups.setdefault(tuple(key.of(row) for key in keys), []).append(row)
-            return [
-                (*key, *(of(group) for _, of in columns))
-                for key, group in groups.items()
-                if having is None or having[1](group) is True
-            ]
-
+        text, rows = group_by(source, where, keys, keys, columns, having)
+        text = f"SELECT {listed} {text}"
         return Query(text, [i.kind for i in items], names, rows, exact=[i.exact for i in items])
 
     def _aggregate(self, drawn: Conditions, *, plain: bool) -> tuple[Expr, Callable[[list[Env]], Any]]:
