@@ -42,7 +42,10 @@ COVER_CELLS = "@cover"
 ROW = "@row"
 """The row itself, packed (``packed_columns``): what is read when many rows are."""
 
-OWN_FIELDS = frozenset({KEY, SINCE, UNTIL, CELL, TILE, PLACE, INNER_CELLS, COVER_CELLS, ROW})
+CORNER = "@corner"
+"""A point of the footprint, as longitude and latitude: its first corner, or its centre."""
+
+OWN_FIELDS = frozenset({KEY, SINCE, UNTIL, CELL, TILE, PLACE, INNER_CELLS, COVER_CELLS, CORNER, ROW})
 """All of these."""
 
 MOST_TEXT = 8191
@@ -117,7 +120,7 @@ def mapping(table: Table) -> dict[str, Any]:
     if table.position:
         own |= {CELL: _LONG, TILE: _UNSOUGHT, PLACE: _POINT}
     if table.region:
-        own |= {INNER_CELLS: _RANGES, COVER_CELLS: _RANGES}
+        own |= {INNER_CELLS: _RANGES, COVER_CELLS: _RANGES, CORNER: _POINT}
     columns = {field_name(column.name): field_mapping(column) for column in table.columns}
     columns |= {key_field(column.name): _KEYWORD for column in table.columns if holds_names(column)}
     fields = {name: dict(field) for name, field in (own | columns).items()}

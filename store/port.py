@@ -93,6 +93,35 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Sought:
+    """What a search of one table wants to know.
+
+    ``page`` is a query of a table that says which of the rows that fulfil its condition come first, and how
+    many of them, ``top``. All of them are counted where ``counted``, and by the values of each column of
+    ``facets``, of which at most ``most_values`` are told.
+    """
+
+    page: tree.Select
+    counted: bool
+    facets: tuple[schemas.Column, ...]
+    most_values: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found, all at one version.
+
+    ``rows`` have the columns of ``Answer.batches``; ``total`` is None when it was not wanted. Each facet has
+    pairs of value and number of rows in any order, and one more than ``most_values`` when there are more.
+    """
+
+    version: int
+    rows: pa.Table
+    total: int | None
+    facets: tuple[list[tuple[Any, int]], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedRow:
     """A row that an engine does not take: where it stands in the lake, and why."""
 
@@ -150,6 +179,18 @@ class Snapshot(Protocol):
         ------
         QueryError
             When it cannot be run; later failures are raised while iterating.
+        """
+        ...
+
+    def search(self, sought: Sought, *, timeout: float | None = None) -> Found:
+        """Return the first rows that match, how many do, and their values; in at most ``timeout`` seconds.
+
+        ``store.search.by_queries`` does it by queries; an engine may do better, with the same answer.
+
+        Raises
+        ------
+        QueryError
+            When it cannot be run.
         """
         ...
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,16 +15,14 @@ from archive.api.params import DEFAULT_ROWS, MOST_ROWS, DensityParams, SearchPar
 from archive.api.values import literal
 from archive.problems import Detail, wrong
 from query import build, tree
+from query.notes import notes
 from query.tree import Value
 from schemas import Kind
-from store.port import Snapshot
+from store.port import Snapshot, Sought
 from vo.formats.json import objects
 
 MOST_VALUES = 10_000
 """Distinct values of a facet at most."""
-
-MOST_AHEAD = 300
-"""Rows that are read beyond the page where facets are asked for: of so few they are counted sooner here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +33,8 @@ class Search:
     select: tree.Select
     """All matching rows, in order."""
     page: tree.Select
-    """The rows of this page and some ahead, with the sort values and the facets as further columns."""
+    """The rows of this page and one more, none for an empty page, with the sort values as further columns."""
     limit: int
-    most: int
-    """Rows of this page, and ahead of it, at most."""
     facets: tuple[schemas.Column, ...]
     exact: bool
     continued: bool
@@ -70,10 +65,9 @@ def understand(table: schemas.Table, params: SearchParams, cursors: Cursors) -> 
     unfit = [column.name for column in facets if column.kind.is_geometry or column.array]
     if unfit:
         raise wrong([Detail("value", f"{name} cannot be counted by value", "facets") for name in unfit])
-    most = limit if params.cursor or not facets or where is None else max(limit, MOST_AHEAD)
-    outputs = (*select.outputs, *_keys(order), *_counted(table, facets))
-    page = replace(select, outputs=outputs, where=rest, top=most + 1)
-    return Search(table, select, page, limit, most, facets, params.count == "exact", bool(params.cursor))
+    outputs, top = (*select.outputs, *_keys(order)), limit + 1 if limit else 0
+    page = replace(select, outputs=outputs, where=rest, top=top)
+    return Search(table, select, page, limit, facets, params.count == "exact", bool(params.cursor))
 
 
 def _order(table: schemas.Table, sort: list[str]) -> tuple[tree.Order, ...]:
@@ -98,13 +92,6 @@ def _keys(order: Sequence[tree.Order]) -> list[tree.Output]:
     ]
 
 
-def _counted(table: schemas.Table, facets: Sequence[schemas.Column]) -> list[tree.Output]:
-    return [
-        tree.Output(build.column(table, column.name), column.renamed(f"facet_{i}"))
-        for i, column in enumerate(facets)
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class Page:
     """Rows of a search as JSON values, and what is known about the rest."""
@@ -121,24 +108,26 @@ class Page:
 
 def run(search: Search, snapshot: Snapshot, cursors: Cursors, seconds: float) -> Page:
     """Answer a search; totals and facets are exact and of the same version as the rows."""
-    answer = snapshot.run(search.page, limit=search.most + 1, timeout=seconds)
-    found = answer.table()
-    more = found.num_rows > search.limit
-    whole = found.num_rows <= search.most and not search.continued
-    shown = found.slice(0, search.limit)
-    width = len(search.select.outputs)
-    rows = as_json(search.select.columns, shown.select(list(range(width))))
-    following = None
-    if more and shown.num_rows:
-        following = cursors.write(search.select, _last(search, shown), snapshot.version)
-    total = None
-    if search.exact:
-        total = found.num_rows if whole else count(search, snapshot, seconds)
+    sought = Sought(search.page, search.exact, search.facets, MOST_VALUES)
+    if search.continued:
+        # What is counted does not depend on where the page begins.
+        following = snapshot.search(
+            Sought(search.page, counted=False, facets=(), most_values=0), timeout=seconds
+        )
+        sought = replace(sought, page=replace(search.page, where=search.select.where, top=0))
+    found = snapshot.search(sought, timeout=seconds)
+    rows = (following if search.continued else found).rows
+    shown = rows.slice(0, search.limit)
+    cursor = None
+    if rows.num_rows > search.limit and shown.num_rows:
+        cursor = cursors.write(search.select, _last(search, shown), snapshot.version)
     facets = {
-        column.name: _facet_of(found, place) if whole else _facet(search, column, snapshot, seconds)
-        for place, column in enumerate(search.facets, start=found.num_columns - len(search.facets))
+        column.name: _facet(column, values)
+        for column, values in zip(search.facets, found.facets, strict=True)
     }
-    return Page(snapshot.version, rows, total, following, facets, answer.notes)
+    width = len(search.select.outputs)
+    written = as_json(search.select.columns, shown.select(list(range(width))))
+    return Page(snapshot.version, written, found.total, cursor, facets, notes(search.page))
 
 
 def as_json(columns: Sequence[schemas.Column], rows: pa.Table) -> bytes:
@@ -156,38 +145,12 @@ def _last(search: Search, shown: pa.Table) -> list[Value]:
     ]
 
 
-def count(search: Search, snapshot: Snapshot, seconds: float) -> int:
-    """Count the rows that match."""
-    counted = tree.Select((build.count(),), search.select.source, search.select.where)
-    total: int = snapshot.run(counted, timeout=seconds).table().column(0)[0].as_py()
-    return total
-
-
-def _facet_of(found: pa.Table, place: int) -> list[dict[str, Any]]:
-    """Count the values of a column of all rows that match."""
-    return _ranked(Counter(found.column(place).to_pylist()).items())
-
-
-def _ranked(values: Iterable[tuple[Any, int]]) -> list[dict[str, Any]]:
-    ranked = sorted(values, key=lambda pair: (-pair[1], pair[0] is None, str(pair[0])))
-    return [{"value": value, "count": n} for value, n in ranked]
-
-
-def _facet(
-    search: Search, column: schemas.Column, snapshot: Snapshot, seconds: float
-) -> list[dict[str, Any]]:
-    ref, number = build.column(search.table, column.name), build.count()
-    grouped = tree.Select(
-        (tree.Output(ref, column), tree.Output(number.expression, number.field.renamed("count_of_rows"))),
-        search.select.source,
-        search.select.where,
-        group_by=(ref,),
-    )
-    found = snapshot.run(grouped, limit=MOST_VALUES + 1, timeout=seconds).table()
-    if found.num_rows > MOST_VALUES:
+def _facet(column: schemas.Column, values: Sequence[tuple[Any, int]]) -> list[dict[str, Any]]:
+    if len(values) > MOST_VALUES:
         message = f"{column.name} has more than {MOST_VALUES} values"
         raise wrong([Detail("too-many-values", message, "facets")])
-    return _ranked(zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True))
+    ranked = sorted(values, key=lambda pair: (-pair[1], pair[0] is None, str(pair[0])))
+    return [{"value": value, "count": n} for value, n in ranked]
 
 
 @dataclass(frozen=True, slots=True)

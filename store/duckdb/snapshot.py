@@ -17,7 +17,8 @@ from store.duckdb.tables import StateTables
 from store.limits import TimeLimit
 from store.names import sought_names
 from store.planner import cell_joins, column_conditions, narrowings
-from store.port import Answer, Site
+from store.port import Answer, Found, Site, Sought
+from store.search import by_queries
 from store.served import served_conditions, sought_texts
 from store.sql.compiler import Compiled, compile_query
 from store.sql.near import NearJoins
@@ -55,6 +56,10 @@ class DuckSnapshot:
         cursor, release = self._open_cursor()
         rows = RunningQuery(cursor, release, compiled, tables.registered, allowed)
         return Answer(self.version, compiled.columns, rows, notes(query))
+
+    def search(self, sought: Sought, *, timeout: float | None = None) -> Found:
+        """Answer a search; see :class:`store.port.Snapshot`."""
+        return by_queries(self, sought, timeout=timeout)
 
     def explain(self, query: tree.Query, *, timeout: float | None = None) -> Mapping[str, Any]:
         """Say what the indexes narrow, what is refined, and the SQL that is run."""

@@ -109,7 +109,7 @@ def groups(whole: Whole, hits: int, answer: Mapping[str, Any]) -> pa.Table:
             if terms["sum_other_doc_count"] or terms["doc_count_error_upper_bound"]:
                 raise Inexact(f"{key.name} has too many values")
             for bucket in terms["buckets"]:
-                found.add(whole, (_key(key, bucket["key"]),), bucket["doc_count"], bucket)
+                found.add(whole, (key_value(key, bucket["key"]),), bucket["doc_count"], bucket)
             if answer["null"]["doc_count"]:
                 found.add(whole, (None,), answer["null"]["doc_count"], answer["null"])
         case keys:
@@ -117,12 +117,13 @@ def groups(whole: Whole, hits: int, answer: Mapping[str, Any]) -> pa.Table:
             if len(buckets) >= MOST_GROUPS:
                 raise Inexact("there are too many groups")
             for bucket in buckets:
-                values = (_key(key, bucket["key"][f"k{place}"]) for place, key in enumerate(keys))
+                values = (key_value(key, bucket["key"][f"k{place}"]) for place, key in enumerate(keys))
                 found.add(whole, tuple(values), bucket["doc_count"], bucket)
     return _as_table(whole, found)
 
 
-def _key(column: schemas.Column, value: Any) -> Any:
+def key_value(column: schemas.Column, value: Any) -> Any:
+    """Return the value that a group has, from the key of its bucket."""
     return bool(value) if column.kind is Kind.BOOLEAN and value is not None else value
 
 

@@ -1,10 +1,10 @@
-"""Positions in a circle, told by Elasticsearch's own distances but for those next to the rim."""
+"""Points in a circle, told by Elasticsearch's own distances but for those next to the rim."""
 
 from __future__ import annotations
 
 import math
 
-from schemas.elastic import PLACE
+from schemas.elastic import CORNER, PLACE
 from sky.regions import Circle, Region
 from store.elastic.columns import Body, Filter
 from store.planner import Relation
@@ -26,10 +26,20 @@ def circle_filter(relation: Relation, region: Region) -> Filter | None:
     """Return the filter of rows whose position is in a circle; None for what is no circle of positions."""
     if relation is not Relation.POSITION or not isinstance(region, Circle) or region.radius > MOST_RADIUS:
         return None
-    sure = region.radius - RIM
-    return Filter(_near(region, region.radius + RIM), _near(region, sure) if sure > 0 else None)
+    return Filter(_near(PLACE, region, region.radius + RIM), _inside(PLACE, region))
 
 
-def _near(circle: Circle, degrees: float) -> Body:
+def touching_filter(relation: Relation, region: Region) -> Body | None:
+    """Return the filter of rows that are certain to meet a circle, because a point of theirs is in it."""
+    if relation is not Relation.INTERSECTS or not isinstance(region, Circle) or region.radius > MOST_RADIUS:
+        return None
+    return _inside(CORNER, region)
+
+
+def _inside(name: str, circle: Circle) -> Body | None:
+    return _near(name, circle, circle.radius - RIM) if circle.radius > RIM else None
+
+
+def _near(name: str, circle: Circle, degrees: float) -> Body:
     centre = [(circle.ra + 180.0) % 360.0 - 180.0, circle.dec]
-    return {"geo_distance": {"distance": f"{degrees * _METRES:.3f}m", PLACE: centre}}
+    return {"geo_distance": {"distance": f"{degrees * _METRES:.3f}m", name: centre}}

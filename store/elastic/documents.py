@@ -11,12 +11,14 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 import schemas
 from schemas import Kind
 from schemas.arrow import BORDER, HEALPIX, INNER
 from schemas.elastic import (
     CELL,
+    CORNER,
     COVER_CELLS,
     INNER_CELLS,
     KEY,
@@ -30,6 +32,7 @@ from schemas.elastic import (
     key_field,
 )
 from schemas.names import holds_names, name_keys
+from sky.footprints import CIRCLE, POINT, POLYGON, Footprints
 from sky.healpix import STORED_ORDER
 from store.elastic.packed import Layout
 from store.lake.rows import keys_of
@@ -128,11 +131,13 @@ def _columns(table: schemas.Table, batch: pa.RecordBatch) -> tuple[list[str], li
         cells = pc.if_else(pc.less(cells, 0), None, cells)
         add(CELL, _plain(cells))
         add(TILE, _plain(pc.shift_right(cells, 2 * (STORED_ORDER - TILE_ORDER))))
-        add(PLACE, _points(cells, *(batch.column(places[name.lower()]) for name in table.position)))
+        ra, dec = (_floats(batch.column(places[name.lower()])) for name in table.position)
+        add(PLACE, _points(ra, dec, cells.is_valid().to_numpy(zero_copy_only=False)))
     if table.region and INNER in places and BORDER in places:
         inner, border = (batch.column(places[source]) for source in (INNER, BORDER))
         add(INNER_CELLS, _ranges(inner))
         add(COVER_CELLS, _ranges(_joined(inner, border)))
+        add(CORNER, _corners(batch.column(places[table.region.lower()])))
     return names, columns
 
 
@@ -161,12 +166,24 @@ def _plain(array: pa.Array) -> Values:
     return values
 
 
-def _points(cells: pa.Array, ra: pa.Array, dec: pa.Array) -> Values:
-    """Return positions that have a cell as longitude and latitude, degrees, the one from -180 to 180."""
-    lon, lat = (axis.cast(pa.float64()).to_numpy(zero_copy_only=False) for axis in (ra, dec))
-    there = cells.is_valid().to_numpy(zero_copy_only=False)
-    points: Values = np.stack(((lon + 180.0) % 360.0 - 180.0, lat), axis=1).tolist()
+def _floats(array: pa.Array) -> NDArray[np.float64]:
+    return np.asarray(array.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+
+
+def _points(ra: NDArray[np.float64], dec: NDArray[np.float64], there: NDArray[np.bool_]) -> Values:
+    """Return positions [deg] that are there as longitude, from -180 to 180, and latitude."""
+    points: Values = np.stack(((ra + 180.0) % 360.0 - 180.0, dec), axis=1).tolist()
     return [point if known else None for point, known in zip(points, there.tolist(), strict=True)]
+
+
+def _corners(footprints: pa.Array) -> Values:
+    """Return the first corner or the centre of each footprint; None where it is made of several parts."""
+    shapes = Footprints.from_text(footprints)
+    there = np.isin(shapes.kind, (POINT, CIRCLE, POLYGON))
+    first = np.where(there, shapes.offsets[:-1], 0)
+    if not there.any():
+        return [None] * len(there)
+    return _points(shapes.ra[first], shapes.dec[first], there)
 
 
 def _joined(one: pa.Array, other: pa.Array) -> pa.Array:

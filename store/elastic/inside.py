@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from schemas.elastic import CELL, COVER_CELLS, INNER_CELLS
 from sky.coverage import inner_ranges, search_ranges
 from sky.regions import Region, Union
+from store.elastic.circles import touching_filter
 from store.elastic.columns import Body, all_of, any_of
 from store.planner import Relation
 
@@ -23,12 +24,16 @@ _END = 12 * 4**29
 def certain_filter(relation: Relation, region: Region) -> Body | None:
     """Return the filter of rows that are certain to be related to a region; None when none can be said to be.
 
-    A position is certain in a cell that lies inside the region. A footprint is certain to meet the region
-    when a cell inside the one lies inside the other, or all of it does; to be within, when all its cells are;
-    to contain it, when every cell that the region may touch is inside the footprint.
+    A position is certain in a cell that lies inside the region. A footprint is certain to meet a circle when
+    its first corner is in it, and another region when a cell inside the one lies inside the other, or all
+    of it does; to be within, when all its cells are; to contain it, when every cell that the region may touch
+    is inside the footprint.
     """
     if isinstance(region, Union) and len(region.parts) > MOST_PARTS:
         return None
+    found = touching_filter(relation, region)
+    if found is not None:
+        return found
     if relation is Relation.CONTAINS:
         return _holding(search_ranges(region, MOST_RANGES))
     inside = inner_ranges(region, MOST_RANGES)
@@ -36,9 +41,8 @@ def certain_filter(relation: Relation, region: Region) -> Body | None:
         return None
     if relation is Relation.POSITION:
         return any_of({"range": {CELL: {"gte": lo, "lt": hi}}} for lo, hi in inside.tolist())
-    if relation is Relation.WITHIN:
-        return _held(inside)
-    return any_of([_meeting(INNER_CELLS, inside), _held(inside)])
+    held = _held(inside)
+    return held if relation is Relation.WITHIN else any_of([_meeting(INNER_CELLS, inside), held])
 
 
 def _meeting(name: str, ranges: NDArray[np.int64]) -> Body:

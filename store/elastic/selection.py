@@ -7,7 +7,8 @@ does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -78,7 +79,7 @@ class Selector:
         grouped = tuple(wholes(nodes))
         cut = tuple(firsts(nodes, query, limit))
         sure = {each.source.alias for each in grouped} | {each.alias for each in cut}
-        asked = asked_of(nodes, self._state.tables.keys(), self._site, sure, self._allowed)
+        asked = self.asked(nodes, sure)
         found = Selected(query)
         anew: dict[int, tree.Select] = {}
         for whole in grouped:
@@ -94,6 +95,10 @@ class Selector:
             {"alias": each.alias, "table": each.table.name, **each.how} for each in asked.values()
         ]
         return found
+
+    def asked(self, nodes: Sequence[Any], sure: AbstractSet[str]) -> dict[str, Asked]:
+        """Say what is asked of each alias; of those that are in ``sure``, also what is certain."""
+        return asked_of(nodes, self._state.tables.keys(), self._site, sure, self._allowed)
 
     def _in_groups(
         self, whole: Whole, asked: Mapping[str, Asked], found: Selected, anew: dict[int, tree.Select]
@@ -116,14 +121,15 @@ class Selector:
         if asked.exact:
             if not asked.filters and not aggs:
                 asked.how["answered"] = "by the number of rows that the index keeps"
-                return groups(whole, self._entry_rows(asked), {}), False
+                return groups(whole, self.rows_of(asked), {}), False
             answer = search.ask(asked.filters, size=0, track_total_hits=not whole.keys, aggs=aggs or None)
             asked.how["answered"] = "whole in Elasticsearch: groups and counts"
             total = answer["hits"]["total"]["value"] if not whole.keys else 0
             return groups(whole, total, answer.get("aggregations", {})), False
         return self._groups_and_rows(whole, asked, search, known)
 
-    def _entry_rows(self, asked: Asked) -> int:
+    def rows_of(self, asked: Asked) -> int:
+        """Return how many rows the table has."""
         return self._state.tables[asked.table.name.lower()].rows
 
     def _groups_and_rows(

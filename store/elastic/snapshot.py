@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.dataset as ds
 from elasticsearch import Elasticsearch
 from typing_extensions import override
@@ -14,12 +16,15 @@ from typing_extensions import override
 import schemas
 from query import tree
 from query.notes import notes
+from schemas.arrow import arrow_schema
 from store.elastic.reach import Reach
 from store.elastic.selection import Selected, Selector
 from store.elastic.state import State
+from store.elastic.together import Together, together
 from store.lake import Lake
 from store.limits import TimeLimit
-from store.port import Answer, Site
+from store.port import Answer, Found, Site, Sought
+from store.search import by_queries, reference, table_of, with_facets
 from store.sql.arrow import ArrowRows, ArrowSource, compile_on_arrow, run_on_arrow
 
 
@@ -95,6 +100,38 @@ class ElasticSnapshot:
             allowed=allowed,
         )
         return replace(answer, notes=notes(query))
+
+    def search(self, sought: Sought, *, timeout: float | None = None) -> Found:
+        """Answer a search, in one request where that can be; see :class:`store.port.Snapshot`."""
+        allowed = TimeLimit(timeout)
+        told = together(Selector(self._client, self._state, self._site, self._reach, allowed), sought)
+        if told is None:
+            return by_queries(self, sought, timeout=allowed.left)
+        page, source = sought.page, table_of(sought.page)
+        rows = arrow_schema(page.columns).empty_table()
+        if page.top:
+            rows = self._run_on(page, {source.alias: told.rows}, told.known, allowed)
+        total, facets = told.total, told.facets
+        if told.doubtful.num_rows:
+            total, facets = told.counted_with(self._matching(sought, told, allowed))
+        return Found(self.version, rows, total if sought.counted else None, facets)
+
+    def _matching(self, sought: Sought, told: Together, allowed: TimeLimit) -> pa.Table:
+        """Return the facets, and the key of the table, of the doubtful rows that match."""
+        source = table_of(sought.page)
+        key = source.table.column(source.table.key[0])
+        outputs = (tree.Output(reference(sought.page, key), key.renamed("key")),)
+        page = replace(sought.page, outputs=outputs, order_by=(), top=None)
+        query = with_facets(replace(sought, page=page))
+        return self._run_on(query, {source.alias: told.doubtful}, told.known, allowed)
+
+    def _run_on(
+        self, query: tree.Select, chosen: Mapping[str, pa.Table], known: AbstractSet[int], allowed: TimeLimit
+    ) -> pa.Table:
+        source = ArrowSource(self._declared, self._site, self._rows, chosen)
+        return run_on_arrow(
+            self._instance, query, source, version=self.version, known=known, allowed=allowed
+        ).table()
 
     def explain(self, query: tree.Query, *, timeout: float | None = None) -> Mapping[str, Any]:
         """Say what Elasticsearch answers and selects, what comes from the lake, and the SQL."""
