@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas
-from schemas.elastic import CELL, COVER_CELLS, INNER_CELLS
+from schemas.elastic import CELL, CORNER, COVER_CELLS, INNER_CELLS
 from sky.regions import Circle, Union
 from store.elastic.inside import MOST_PARTS, certain_filter
 from store.planner import Relation
@@ -32,7 +32,9 @@ def document(ra: float, dec: float, radius: float) -> Document:
         list(zip(made[name][::2], made[name][1::2], strict=True)) for name in ("_inner", "_border")
     )
     found = {INNER_CELLS: inner, COVER_CELLS: inner + border}
-    return {CELL: made["_healpix"]} | {name: ranges for name, ranges in found.items() if ranges}
+    return {CELL: made["_healpix"], CORNER: (ra, dec)} | {
+        name: ranges for name, ranges in found.items() if ranges
+    }
 
 
 def lets_through(body: Any, row: Document) -> bool:
@@ -44,6 +46,10 @@ def lets_through(body: Any, row: Document) -> bool:
         return wanted and one and not any(lets_through(each, row) for each in words.get("must_not", ()))
     if kind == "exists":
         return words["field"] in row
+    if kind == "geo_distance":
+        metres = float(words["distance"].removesuffix("m"))
+        centre = Circle(words[CORNER][0] % 360, words[CORNER][1], metres / 6_371_008.7714 * 180 / np.pi)
+        return CORNER in row and apart(*row[CORNER], centre) <= centre.radius
     assert kind == "range"
     ((name, bounds),) = words.items()
     lo, hi = bounds["gte"], bounds["lt"]
@@ -111,7 +117,7 @@ def test_regions_in_the_middle_of_a_cell_of_a_row_are_certain(
 ) -> None:
     ra, dec = healpy.pix2ang(4, cell, nest=True, lonlat=True)
     own = [(cell << 54, (cell + 1) << 54)]
-    row = {INNER_CELLS: own, COVER_CELLS: own}
+    row = {INNER_CELLS: own, COVER_CELLS: own, CORNER: (float(ra), float(dec))}
     body = certain_filter(relation, Circle(float(ra), float(dec), asked))
     assert body is not None
     assert lets_through(body, row)
