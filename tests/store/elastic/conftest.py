@@ -105,10 +105,9 @@ def as_document(table: schemas.Table, row: dict[str, Any]) -> dict[str, Any]:
     found["@key"] = key if len(key) < 480 else f"#{hashlib.sha256(key.encode()).hexdigest()}"
     if (row.get("_healpix") or -1) >= 0:
         found["@cell"] = row["_healpix"]
-    for field in ("inner", "border"):
-        if row.get(f"_{field}"):
-            bounds = iter(row[f"_{field}"])
-            found[f"@{field}"] = [{"gte": lo, "lt": hi} for lo, hi in zip(bounds, bounds, strict=True)]
+    if row.get("_inner"):
+        bounds = iter(row["_inner"])
+        found["@inner"] = [{"gte": lo, "lt": hi} for lo, hi in zip(bounds, bounds, strict=True)]
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -118,6 +117,10 @@ def json_value(column: schemas.Column, value: Any) -> Any:
     if column.kind in (Kind.FLOAT, Kind.DOUBLE) and not column.array and not math.isfinite(value):
         return None
     return value
+
+
+NOT_COMPARED = frozenset({"@since", "@until", "@tile", "@place", "@corner", "@cover", "@row"})
+"""Fields of versions, and what is computed of columns that are compared."""
 
 
 class World:
@@ -173,9 +176,7 @@ class World:
             )
             hits = answer["hits"]["hits"]
             assert len(hits) == answer["hits"]["total"]["value"]
-            rows = [
-                {k: v for k, v in hit["_source"].items() if k not in ("@since", "@until")} for hit in hits
-            ]
+            rows = [{k: v for k, v in hit["_source"].items() if k not in NOT_COMPARED} for hit in hits]
             found[name] = {row["@key"]: row for row in rows}
             assert len(found[name]) == len(rows), f"two documents of {name} live at one version"
         return found
