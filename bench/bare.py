@@ -6,6 +6,7 @@ beforehand, nothing is refined, and no version is kept apart: these are the limi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -120,6 +121,15 @@ class BareElastic:
             track_total_hits=True,
         )
         return dict(answer.body)
+
+    def settle(self) -> None:
+        """Wait until the index is not put together any more; some minutes at most."""
+        end = time.monotonic() + 600
+        while time.monotonic() < end:
+            merges = self._client.indices.stats(index=self._index, metric="merge")
+            if not merges["_all"]["total"]["merges"]["current"]:
+                return
+            time.sleep(1)
 
     def size(self) -> int:
         """Return the bytes of the index without its copies."""

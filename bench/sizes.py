@@ -140,6 +140,7 @@ class Sizes:
         else:
             size.bare = BareElastic.of(own)
             self.stack.callback(size.bare.close)
+            size.bare.settle()
             fact |= {"index_bytes": size.bare.size(), "shards": size.bare.shards()}
         fact["agree"] = Client(archive.base).digests(size.searches) == size.expected
         size.archives[engine] = archive

@@ -110,7 +110,9 @@ def packed_columns(table: Table) -> tuple[PackedColumn, ...]:
 
     The cell of the position is the last.
     """
-    columns = sorted((column.name, column.kind, column.array is not None) for column in table.columns)
+    columns = [
+        (column.name, column.kind, column.array is not None) for _, column in sorted(table.by_name.items())
+    ]
     return (*columns, (HEALPIX, Kind.LONG, False)) if table.position else tuple(columns)
 
 
@@ -124,5 +126,5 @@ def mapping(table: Table) -> dict[str, Any]:
     columns = {field_name(column.name): field_mapping(column) for column in table.columns}
     columns |= {key_field(column.name): _KEYWORD for column in table.columns if holds_names(column)}
     fields = {name: dict(field) for name, field in (own | columns).items()}
-    # Of the packed row there is one copy, that which is read: whoever updates a document gives it again.
-    return {"dynamic": "strict", "_source": {"excludes": [ROW]}, "properties": fields}
+    # The packed row is in the source too: one that is not as it was sent, Elasticsearch keeps twice for long.
+    return {"dynamic": "strict", "properties": fields}

@@ -13,7 +13,7 @@ from elastic_transport import ApiError, TransportError
 from elasticsearch import Elasticsearch
 
 import schemas
-from schemas.elastic import KEY, ROW, SINCE, UNTIL
+from schemas.elastic import KEY, SINCE, UNTIL
 from store.elastic.bulk import BulkWriter, Refused, Tally
 from store.elastic.client import EngineError
 from store.elastic.documents import ROWS, creations, document_keys, endings
@@ -157,8 +157,8 @@ class RowWriter:
             ended += len(living)
         return ended
 
-    def _living(self, index: str, keys: Sequence[str], version: int) -> list[tuple[str, str | None]]:
-        """Return ids and packed rows of documents that live before a version, of those also that it ended."""
+    def _living(self, index: str, keys: Sequence[str], version: int) -> list[str]:
+        """Return the ids of documents that live before a version, of those also that it ended."""
         query: Mapping[str, Any] = {
             "bool": {
                 "filter": [{"terms": {KEY: list(keys)}}, {"range": {SINCE: {"lt": version}}}],
@@ -170,12 +170,11 @@ class RowWriter:
             query=query,
             size=10 * KEYS,
             source=False,
-            docvalue_fields=[{"field": ROW}],
             sort="_doc",
             track_total_hits=False,
             allow_partial_search_results=False,
         )
-        return [(hit["_id"], hit.get("fields", {}).get(ROW, [None])[0]) for hit in answer["hits"]["hits"]]
+        return [hit["_id"] for hit in answer["hits"]["hits"]]
 
 
 def _interrupted(batches: Iterable[pa.RecordBatch], meanwhile: Meanwhile) -> Iterator[pa.RecordBatch]:

@@ -94,14 +94,11 @@ def _slices(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield batch.slice(start, ROWS)
 
 
-def endings(living: Iterable[tuple[str, str | None]], version: int) -> Iterator[Operation]:
-    """Write into documents, given by id and packed row, that a version replaced or withdrew their rows.
-
-    Elasticsearch makes the new document from the source of the old one, in which there is no packed row.
-    """
-    for name, row in living:
-        found = {UNTIL: version} if row is None else {UNTIL: version, ROW: row}
-        yield name, b"%b\n%b\n" % (orjson.dumps({"update": {"_id": name}}), orjson.dumps({"doc": found}))
+def endings(ids: Iterable[str], version: int) -> Iterator[Operation]:
+    """Write into documents that a version replaced or withdrew their rows."""
+    found = orjson.dumps({"doc": {UNTIL: version}})
+    for name in ids:
+        yield name, b"%b\n%b\n" % (orjson.dumps({"update": {"_id": name}}), found)
 
 
 def deletions(ids: Iterable[str]) -> Iterator[Operation]:

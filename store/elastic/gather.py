@@ -21,8 +21,11 @@ from store.elastic.packed import Garbled, Layout
 from store.elastic.reach import SEARCH_SECONDS
 from store.limits import TimeLimit
 
-MOST_ROWS = 10_000
-"""Rows that are gathered for one alias of a query; for more, the lake's columns are read sooner."""
+MOST_ROWS = 30_000
+"""Rows that are gathered for one alias of a query; for more, the lake's columns are read sooner.
+
+Indices are made to give so many at once.
+"""
 
 FIRST_ROWS = 2_500
 """Rows that are asked for before it is known how many there are: when there are too many, none is needed."""

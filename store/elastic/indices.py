@@ -15,6 +15,7 @@ import schemas
 from schemas.elastic import OWN_FIELDS, SINCE, UNTIL, field_name, key_field, mapping
 from store.elastic.client import Cluster, EngineError, patiently
 from store.elastic.documents import live_at
+from store.elastic.gather import MOST_ROWS
 from store.elastic.names import FORMAT, META, Names
 from store.elastic.state import State
 
@@ -25,6 +26,12 @@ _GREEN_SECONDS = 300
 
 _PATIENCE = 120.0
 """How long a node that is away is waited for at the end of writing, seconds."""
+
+_SEGMENTS = 5
+"""Pieces of a shard that has just been written: each condition costs some time in each of them.
+
+Fewer would be larger than those that Elasticsearch merges by itself when rows have been replaced.
+"""
 
 _NUMBER = re.compile(r"-(\d+)\Z")
 
@@ -55,6 +62,7 @@ class Indices:
             "number_of_replicas": 0,
             "refresh_interval": "-1",
             "mapping.total_fields.limit": len(table.columns) + 100,
+            "max_result_window": MOST_ROWS,
         }
         body = mapping(table) | {"_meta": self._names.meta(table)}
         number = self._next_number(table)
@@ -82,9 +90,14 @@ class Indices:
         """
         copies = {"auto_expand_replicas": f"0-{self._cluster.replicas}"}
         patiently(lambda: self.refresh([index]), patience=_PATIENCE)
+        patiently(lambda: self._merge(index), patience=_PATIENCE)
         patiently(lambda: self._client.indices.put_settings(index=index, settings=copies), patience=_PATIENCE)
         patiently(lambda: self._wait_for_copies(index, meanwhile), patience=_PATIENCE)
         return patiently(lambda: self.count(index, version), patience=_PATIENCE)
+
+    def _merge(self, index: str) -> None:
+        """Have what was written in many pieces put together; it is searched as well before that is done."""
+        self._client.indices.forcemerge(index=index, max_num_segments=_SEGMENTS, wait_for_completion=False)
 
     def _wait_for_copies(self, index: str, meanwhile: Callable[[], None]) -> None:
         patient = self._client.options(ignore_status=408)

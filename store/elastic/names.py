@@ -26,7 +26,8 @@ _PLAIN = re.compile(r"[a-z0-9_]+\Z")
 
 def fingerprint(table: schemas.Table) -> str:
     """Return what changes whenever the documents of a table do: 12 hexadecimal digits."""
-    text = json.dumps([FORMAT, mapping(table), packed_columns(table)], sort_keys=True)
+    packed = [(name.lower(), kind, array) for name, kind, array in packed_columns(table)]
+    text = json.dumps([FORMAT, mapping(table), packed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -104,11 +104,37 @@ def as_document(table: schemas.Table, row: dict[str, Any]) -> dict[str, Any]:
     key = "\x1f".join(str(row[name]) for name in table.key)
     found["@key"] = key if len(key) < 480 else f"#{hashlib.sha256(key.encode()).hexdigest()}"
     if (row.get("_healpix") or -1) >= 0:
-        found["@cell"] = row["_healpix"]
-    if row.get("_inner"):
-        bounds = iter(row["_inner"])
-        found["@inner"] = [{"gte": lo, "lt": hi} for lo, hi in zip(bounds, bounds, strict=True)]
+        found["@cell"], found["@tile"] = row["_healpix"], row["_healpix"] // 4**18
+        found["@place"] = point(*(row[name] for name in table.position))
+    for name, of in (("@inner", row.get("_inner")), ("@cover", covered(row))):
+        if of:
+            bounds = iter(of)
+            found[name] = [{"gte": lo, "lt": hi} for lo, hi in zip(bounds, bounds, strict=True)]
+    if table.region and row[table.region]:
+        shape, _, ra, dec, *_ = row[table.region].split()
+        assert shape == "CIRCLE"
+        found["@corner"] = point(float(ra), float(dec))
     return {name: value for name, value in found.items() if value is not None}
+
+
+def point(ra: float, dec: float) -> list[float]:
+    return [(ra + 180.0) % 360.0 - 180.0, dec]
+
+
+def covered(row: dict[str, Any]) -> list[int]:
+    """The cells inside and on the border of a footprint, neighbours as one range."""
+    found: list[int] = []
+    for part in sorted(list(pair) for name in ("_inner", "_border") for pair in pairs(row.get(name))):
+        if found and found[-1] == part[0]:
+            found[-1] = part[1]
+        else:
+            found += part
+    return found
+
+
+def pairs(bounds: list[int] | None) -> Iterator[tuple[int, int]]:
+    one = iter(bounds or [])
+    return zip(one, one, strict=True)
 
 
 def json_value(column: schemas.Column, value: Any) -> Any:
@@ -119,8 +145,7 @@ def json_value(column: schemas.Column, value: Any) -> Any:
     return value
 
 
-NOT_COMPARED = frozenset({"@since", "@until", "@tile", "@place", "@corner", "@cover", "@row"})
-"""Fields of versions, and what is computed of columns that are compared."""
+NOT_COMPARED = frozenset({"@since", "@until", "@row"})
 
 
 class World:
