@@ -129,7 +129,9 @@ def _check_range(column: Column, values: pa.ChunkedArray, problems: Problems) ->
     if limits is None:
         return
     least, most = limits
-    wrong = pc.or_(pc.less(values, least), pc.greater(values, most))
+    # Beyond 2^53 a whole number may be no double: the nearest one is on the same side of a limit.
+    numbers = values.cast(pa.float64(), safe=False)
+    wrong = pc.or_(pc.less(numbers, least), pc.greater(numbers, most))
     unit = f" {column.unit}" if column.unit else ""
     said = f"below {least:g}{unit}" if np.isinf(most) else f"outside {least:g} to {most:g}{unit}"
     _refuse(problems, wrong, "out-of-range", f"{column.name} is {said}.")

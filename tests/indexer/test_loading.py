@@ -153,6 +153,11 @@ def test_a_wrong_value_refuses_its_row_alone(
     assert archive.refused() == {}
 
 
+def test_a_number_that_no_double_is_comes_in_as_it_is(archive: Any, tmp_path: Path) -> None:
+    assert loaded(archive, parquet(tmp_path, rows(1, access_estsize=[2**53 + 1]))).accepted == 1
+    assert archive.rows("ivoa.obscore", "access_estsize") == [{"access_estsize": 2**53 + 1}]
+
+
 def test_nan_is_null(archive: Any, tmp_path: Path) -> None:
     loaded(archive, parquet(tmp_path, rows(1, em_min=[float("nan")], s_fov=[float("inf")])))
     (row,) = archive.rows("ivoa.obscore", "em_min", "s_fov")

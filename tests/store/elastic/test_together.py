@@ -80,6 +80,19 @@ def test_rows_totals_and_facets_are_those_of_queries(
         assert [one for one, new, old in zip(asked, found, expected, strict=True) if new != old] == []
         assert told(index, "1 = 1", 7, most=3) == told(embedded, "1 = 1", 7, most=3)
 
+        asked_for = []
+        perform = index._client.transport.perform_request
+
+        def counted(method: str, target: str, **more: Any) -> Any:
+            asked_for.append(target)
+            return perform(method, target, **more)
+
+        monkeypatch.setattr(index._client.transport, "perform_request", counted)
+        told(index, "n > 0", 7)
+        assert len([target for target in asked_for if "/_search" in target]) == 1
+        told(index, CONDITIONS[7], 7)
+        assert len([target for target in asked_for if "/_search" in target]) <= 3
+
         def away(*_: Any, **__: Any) -> None:
             raise ConnectionError("nobody is there")
 
