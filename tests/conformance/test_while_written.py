@@ -21,6 +21,9 @@ from tests.support.engines import EngineUnderTest
 COMMITS = 10
 """Versions that come while others ask."""
 
+AHEAD = 2
+"""Versions that may come before one of them was asked about."""
+
 BOUND = 240.0
 """Seconds after which something hangs."""
 
@@ -34,6 +37,8 @@ class Archive:
         self._rows = {row["id"]: row for row in make_crowd(120, seed)}
         self._known = threading.Condition()
         self._versions: dict[int, list[Row]] = {}
+        self._ended = False
+        self.asked: set[int] = set()
         self.state.put("lab.frames", list(self._rows.values()))
         self._remember()
 
@@ -47,6 +52,28 @@ class Archive:
         with self._known:
             assert self._known.wait_for(lambda: version in self._versions, BOUND)
             return self._versions[version]
+
+    @property
+    def ended(self) -> bool:
+        """Whether everybody is to stop."""
+        return self._ended
+
+    def end(self) -> None:
+        """Tell everybody to stop, who waits among them."""
+        with self._known:
+            self._ended = True
+            self._known.notify_all()
+
+    def was_asked(self, version: int) -> None:
+        """Remember that a right answer named a version."""
+        with self._known:
+            self.asked.add(version)
+            self._known.notify_all()
+
+    def wait_asked(self, version: int) -> None:
+        """Wait until an answer named a version or a later one."""
+        with self._known:
+            assert self._known.wait_for(lambda: self._ended or max(self.asked, default=0) >= version, BOUND)
 
     def change(self) -> None:
         """Bring, replace and withdraw some rows in one version."""
@@ -84,10 +111,10 @@ def archive(engine: EngineUnderTest, seed: int, tmp_path: Path) -> Iterator[Arch
     made.state.engine.close()
 
 
-def ask(archive: Archive, seed: int, stop: threading.Event) -> set[int]:
-    """Ask until told to stop; return the versions that were seen."""
-    index, seen, number = archive.state.engine.index, set(), 0
-    while not stop.is_set():
+def ask(archive: Archive, seed: int) -> None:
+    """Ask until told to stop."""
+    index, number = archive.state.engine.index, 0
+    while not archive.ended:
         number += 1
         with index.snapshot() as snapshot:
             rows = {"lab.obs": [], "lab.stars": [], "lab.frames": archive.rows(snapshot.version)}
@@ -97,14 +124,13 @@ def ask(archive: Archive, seed: int, stop: threading.Event) -> set[int]:
             found = answered_at(snapshot, query.text, query.limit)
             wrong = None if wanted is None else difference(query, wanted, found)
             assert wrong is None, f"seed {seed}, query {number} at {snapshot.version}: {wrong}\n{query.text}"
-            seen.add(snapshot.version)
-    return seen
+            archive.was_asked(snapshot.version)
 
 
-def keep_up(archive: Archive, stop: threading.Event) -> None:
+def keep_up(archive: Archive) -> None:
     """Bring the index up to date again and again, and build it anew at times."""
     turn = 0
-    while not stop.is_set():
+    while not archive.ended:
         turn += 1
         if turn % 4 == 0:
             archive.state.engine.rebuild()
@@ -112,25 +138,28 @@ def keep_up(archive: Archive, stop: threading.Event) -> None:
 
 
 def write(archive: Archive) -> None:
+    """Bring one version after the other, no faster than they are asked about."""
+    lake = archive.state.lake
     for _ in range(COMMITS):
+        archive.wait_asked(lake.version() - AHEAD)
         archive.change()
+    archive.wait_asked(lake.version())
 
 
 @pytest.mark.slow
 def test_answers_are_true_of_their_version_while_rows_come_change_and_go(archive: Archive, seed: int) -> None:
-    stop = threading.Event()
     with ThreadPoolExecutor(4) as threads:
 
         def start(what: Callable[..., object], *words: object) -> Future[object]:
             return threads.submit(what, archive, *words)
 
-        others = [start(ask, 10 * seed + reader, stop) for reader in range(2)] + [start(keep_up, stop)]
+        others = [start(ask, 10 * seed + reader) for reader in range(2)] + [start(keep_up)]
         writer = start(write)
         try:
             # A reader that fails ends the test at once.
             wait([writer, *others], BOUND, FIRST_COMPLETED)
         finally:
-            stop.set()
-        writer.result(BOUND)
-        *seen, _ = [other.result(BOUND) for other in others]
-    assert len(set().union(*seen)) > 2
+            archive.end()
+        for one in (*others, writer):
+            one.result(BOUND)
+    assert len(archive.asked) > COMMITS // (AHEAD + 1)
