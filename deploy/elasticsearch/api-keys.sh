@@ -4,18 +4,9 @@
 set -euo pipefail
 umask 077
 readonly ARCHIVE=10001
-made=${MADE:-/made}
 deploy=${DEPLOY:-/deploy}
-certificates=$made/certificates
-
-# ask METHOD PATH [FILE]: as the superuser, whose password no list of processes shows.
-ask() {
-    local body=()
-    [[ $# -lt 3 ]] || body=(-H 'Content-Type: application/json' --data-binary "@$3")
-    printf 'user = "elastic:%s"\n' "$(<"$certificates/elastic_password")" |
-        curl -K - -sS --fail-with-body --max-time 60 --cacert "$certificates/ca.crt" -X "$1" "${body[@]}" \
-            "$ELASTICSEARCH$2"
-}
+# shellcheck source=ask.sh
+source "$(dirname "${BASH_SOURCE[0]}")/ask.sh"
 
 opens() {
     [[ -s $1 ]] && printf 'header = "Authorization: ApiKey %s"\n' "$(<"$1")" |
@@ -30,7 +21,7 @@ done
 for who in reader writer; do
     file=$made/$who/onedfs_elasticsearch_api_key
     if ! opens "$file"; then
-        ask POST /_security/api_key "$deploy/$who.json" | sed -n 's/.*"encoded":"\([^"]*\)".*/\1/p' >"$file.new"
+        ask POST /_security/api_key "@$deploy/$who.json" | sed -n 's/.*"encoded":"\([^"]*\)".*/\1/p' >"$file.new"
         [[ -s $file.new ]]
         chown "$ARCHIVE:$ARCHIVE" "$file.new"
         chmod 400 "$file.new"
@@ -38,5 +29,5 @@ for who in reader writer; do
     fi
 done
 
-ask PUT /_snapshot/onedfs "$deploy/snapshots.json" >/dev/null
-ask PUT /_slm/policy/onedfs "$deploy/nightly.json" >/dev/null
+ask PUT /_snapshot/onedfs "@$deploy/snapshots.json" >/dev/null
+ask PUT /_slm/policy/onedfs "@$deploy/nightly.json" >/dev/null

@@ -2,18 +2,9 @@
 # Put the indices of a snapshot, the last one or the one that is named, in the place of the present ones.
 # Runs as root in Elasticsearch's image, while followers and replicas are stopped.
 set -euo pipefail
-made=${MADE:-/made}
+# shellcheck source=ask.sh
+source "$(dirname "${BASH_SOURCE[0]}")/ask.sh"
 prefix=${PREFIX:-onedfs}
-certificates=$made/certificates
-
-# ask METHOD PATH [BODY]: as the superuser, whose password no list of processes shows.
-ask() {
-    local body=()
-    [[ $# -lt 3 ]] || body=(-H 'Content-Type: application/json' --data-binary "$3")
-    printf 'user = "elastic:%s"\n' "$(<"$certificates/elastic_password")" |
-        curl -K - -sS --fail-with-body --max-time 120 --cacert "$certificates/ca.crt" -X "$1" "${body[@]}" \
-            "$ELASTICSEARCH$2"
-}
 
 complete=$(ask GET '/_cat/snapshots/onedfs?h=id,status&s=end_epoch' | sed -n 's/ *SUCCESS *$//p')
 snapshot=${1:-${complete##*$'\n'}}
