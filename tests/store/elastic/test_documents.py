@@ -14,22 +14,7 @@ from schemas import Column, Kind, Table
 from schemas.arrow import arrow_type
 from store.elastic import documents as module
 from store.elastic.documents import creations, deletions, document_keys, endings, live_at
-
-INT64 = st.integers(-(2**63), 2**63 - 1)
-VALUES: dict[Kind, st.SearchStrategy[Any]] = {
-    Kind.BOOLEAN: st.booleans(),
-    Kind.SHORT: st.integers(-(2**15), 2**15 - 1),
-    Kind.INT: st.integers(-(2**31), 2**31 - 1),
-    Kind.LONG: INT64,
-    Kind.FLOAT: st.floats(width=32, allow_nan=False, allow_infinity=False),
-    Kind.DOUBLE: st.floats(allow_nan=False, allow_infinity=False),
-    Kind.TEXT: st.text(),
-    Kind.TIMESTAMP: INT64,
-    Kind.POINT: st.lists(st.floats(-360, 360), min_size=2, max_size=2),
-    Kind.CIRCLE: st.lists(st.floats(-360, 360), min_size=3, max_size=3),
-    Kind.POLYGON: st.lists(st.floats(-360, 360)),
-    Kind.REGION: st.text(),
-}
+from tests.store.elastic.values import VALUES
 
 
 def bodies(operations: Any) -> list[dict[str, Any]]:

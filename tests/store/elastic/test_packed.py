@@ -14,23 +14,7 @@ from schemas import Column, Kind, Table
 from schemas.arrow import HEALPIX, arrow_type
 from schemas.elastic import packed_columns
 from store.elastic.packed import Garbled, Layout
-
-INT64 = st.integers(-(2**63), 2**63 - 1)
-COORDINATES = st.floats(-360, 360)
-VALUES: dict[Kind, st.SearchStrategy[Any]] = {
-    Kind.BOOLEAN: st.booleans(),
-    Kind.SHORT: st.integers(-(2**15), 2**15 - 1),
-    Kind.INT: st.integers(-(2**31), 2**31 - 1),
-    Kind.LONG: INT64,
-    Kind.FLOAT: st.floats(width=32, allow_nan=False, allow_infinity=False),
-    Kind.DOUBLE: st.floats(allow_nan=False, allow_infinity=False),
-    Kind.TEXT: st.text(),
-    Kind.TIMESTAMP: INT64,
-    Kind.POINT: st.lists(COORDINATES, min_size=2, max_size=2),
-    Kind.CIRCLE: st.lists(COORDINATES, min_size=3, max_size=3),
-    Kind.POLYGON: st.lists(COORDINATES),
-    Kind.REGION: st.text(),
-}
+from tests.store.elastic.values import VALUES
 
 
 def table(*columns: Column, **more: Any) -> Table:
