@@ -110,7 +110,8 @@ class Selector:
         if told is not None:
             rows, tested = told
             found.chosen[each.alias] = rows
-            anew[id(whole.select)] = whole.over_groups(tested=tested)
+            single = whole.over_single_groups() if each.exact else None
+            anew[id(whole.select)] = single or whole.over_groups(tested=tested)
             each.how |= {"rows from": "elasticsearch", "groups": rows.num_rows}
 
     def _groups(

@@ -100,6 +100,42 @@ class Whole:
             order_by=writer.written(self.select.order_by),
         )
 
+    def over_single_groups(self) -> tree.Select | None:
+        """Return the query of its groups with each for a row of the answer; None where some may be one row.
+
+        Nothing has to be put together for it any more.
+        """
+        names = {item.name.lower() if isinstance(item, tree.Column) else "" for item in self.select.group_by}
+        # Elasticsearch tells 0.0 from -0.0.
+        real = any(key.kind in (Kind.FLOAT, Kind.DOUBLE) for key in self.keys)
+        if self.select.distinct or real or names != {key.name.lower() for key in self.keys}:
+            return None
+        over = self.over_groups(tested=False)
+        found = replace(
+            over,
+            outputs=changed(over.outputs, _of_one_group),
+            where=changed(over.having, _of_one_group),
+            group_by=(),
+            having=None,
+            order_by=changed(over.order_by, _of_one_group),
+        )
+        left = any(isinstance(node, tree.Aggregate) for node in tree.walk(found))
+        return None if left else found
+
+
+def _of_one_group(node: Any) -> Any:
+    """Return what an aggregate of groups is where there is one group: the measure itself."""
+    match node:
+        case tree.Call(
+            name="coalesce", arguments=(tree.Aggregate(name="sum", operand=tree.Column() as total), _)
+        ):
+            # Only counts are summed up, and there always is one.
+            return total
+        case tree.Aggregate(name="sum" | "min" | "max", operand=tree.Column() as column, distinct=False):
+            return column
+        case _:
+            return None
+
 
 def wholes(nodes: Iterable[Any]) -> Iterator[Whole]:
     """Find the queries, among all nodes, that depend on groups of their rows only."""

@@ -58,6 +58,53 @@ def test_other_queries_need_their_rows(declared: schemas.Schemas, text: str) -> 
     assert found is None or found.source.table.local_name == "plain"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT COUNT(*), COUNT(n), MAX(x) FROM sky.obs",
+        "SELECT Name, COUNT(*) AS c FROM sky.obs GROUP BY Name HAVING MIN(n) > 2 ORDER BY c DESC",
+        "SELECT n, Name, MIN(big) FROM sky.obs GROUP BY Name, n",
+        "SELECT COALESCE(MIN(n), 5) FROM sky.obs",
+    ],
+)
+def test_groups_that_are_rows_of_the_answer_are_not_put_together(
+    declared: schemas.Schemas, text: str
+) -> None:
+    found = whole(declared, text)
+    assert found is not None
+    single = found.over_single_groups()
+    assert single is not None
+    assert not single.group_by
+    assert not any(isinstance(node, tree.Aggregate) for node in tree.walk(single))
+    assert [field.name for field in single.columns] == [field.name for field in found.select.columns]
+
+
+def test_what_stands_beside_a_least_value_is_kept(declared: schemas.Schemas) -> None:
+    found = whole(declared, "SELECT COALESCE(MIN(n), 5) FROM sky.obs")
+    single = None if found is None else found.over_single_groups()
+    assert single is not None
+    assert isinstance(single.outputs[0].expression, tree.Call)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT DISTINCT COUNT(*) FROM sky.obs GROUP BY Name",
+        "SELECT UPPER(Name), COUNT(*) FROM sky.obs GROUP BY UPPER(Name)",
+        "SELECT COUNT(DISTINCT Name) FROM sky.obs",
+        "SELECT Name, COUNT(DISTINCT n) FROM sky.obs GROUP BY Name",
+        "SELECT n, COUNT(DISTINCT n) FROM sky.obs GROUP BY n",
+        "SELECT x, COUNT(*) FROM sky.obs GROUP BY x",
+        "SELECT DISTINCT Name FROM sky.obs",
+        "SELECT MAX(n + 1) FROM sky.obs",
+    ],
+)
+def test_groups_that_may_be_parts_of_a_row_are_put_together(declared: schemas.Schemas, text: str) -> None:
+    found = whole(declared, text)
+    assert found is not None
+    assert found.over_single_groups() is None
+
+
 def test_no_rows_count_as_none_and_are_no_group(declared: schemas.Schemas) -> None:
     alone = whole(declared, "SELECT COUNT(*) AS c FROM sky.obs")
     grouped = whole(declared, "SELECT COUNT(*) AS c FROM sky.obs GROUP BY n")
