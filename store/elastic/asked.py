@@ -14,7 +14,14 @@ from store.elastic.columns import Body, Filter, all_of
 from store.elastic.filters import condition_filter, sky_filter, texts_filter
 from store.elastic.inside import certain_filter
 from store.limits import TimeLimit
-from store.planner import Narrowing, Relation, column_conditions, conditions_of, narrowings
+from store.planner import (
+    Narrowing,
+    Relation,
+    column_conditions,
+    conditions_of,
+    narrowings,
+    spatial_condition,
+)
 from store.port import Site
 from store.served import Source, pieces, sought_texts
 from store.spherical.refine import covering
@@ -36,7 +43,9 @@ class Asked:
     exact: bool = True
     """Whether the rows that come through all filters are just those that fulfil all conditions."""
     tested: bool = False
-    """Whether there are conditions that the query itself has to test, besides those of ``narrowings``."""
+    """Whether there are conditions that the query itself has to test, besides what ``narrowings`` tell."""
+    fulfilled: set[int] = field(default_factory=set)
+    """Identities of the conditions that every row which comes through all filters fulfils."""
     narrowings: list[Narrowing] = field(default_factory=list)
     how: dict[str, Any] = field(default_factory=dict)
     """What is told to people."""
@@ -103,7 +112,10 @@ def _ask(
     if narrowing is None or narrowing.alias != asked.alias:
         found = condition_filter(condition, asked.alias, asked.table)
         asked.add(found)
-        asked.tested = asked.tested or found is None or not found.exact
+        if found is not None and found.exact:
+            asked.fulfilled.add(id(condition))
+        else:
+            asked.tested = True
         return
     relation, region = narrowing.relation, narrowing.region
     found = circle_filter(relation, region)
@@ -117,9 +129,16 @@ def _ask(
     asked.add(found)
     # The rows that cells find have still to be told from those near by.
     asked.exact = False
+    asked.tested = asked.tested or not told_by_region(narrowing)
     asked.narrowings.append(narrowing)
     place = asked.table.position if relation is Relation.POSITION else (asked.table.region,)
     asked.used |= {name.lower() for name in place or () if name}
+
+
+def told_by_region(narrowing: Narrowing) -> bool:
+    """Whether rows that stand in the relation fulfil the condition; a distance may leave the rim out."""
+    condition = narrowing.condition
+    return isinstance(condition, tree.Comparison) and spatial_condition(condition) is not None
 
 
 def _with_sources(table: schemas.Table, used: Iterable[str], site: Site) -> set[str]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from query import tree
 from sky.footprints import Footprints
 from store.elastic.aggregates import aggregations, groups, single_rows
-from store.elastic.asked import Asked, asked_of
+from store.elastic.asked import Asked, asked_of, told_by_region
 from store.elastic.client import EngineError, in_words
 from store.elastic.first import First, beside, firsts
 from store.elastic.gather import FIRST_ROWS, MOST_ROWS, Inexact, Search
@@ -171,6 +171,7 @@ class Selector:
             return
         rows = self.attempt(each, lambda search: self._sorted(first, each, search))
         if rows is not None:
+            found.known |= each.fulfilled
             found.chosen[each.alias] = self.refined(each, rows, found.known)
             words = f"from the first {first.count} rows of Elasticsearch, and those that it is not certain of"
             each.how |= {"rows from": "elasticsearch", "answered": words}
@@ -206,6 +207,7 @@ class Selector:
         tested = ", tested exactly against the region" if asked.narrowings else ""
         words = f"from the rows that Elasticsearch lets through{tested}"
         asked.how |= {"rows from": "elasticsearch", "answered": words}
+        found.known |= asked.fulfilled
         found.chosen[asked.alias] = self.refined(asked, rows, found.known)
 
     def _gathered(self, asked: Asked, search: Search) -> pa.Table | None:
@@ -248,7 +250,7 @@ class Selector:
         for narrowing in asked.narrowings:
             rows = rows.filter(pa.array(self._related(asked, narrowing, rows)))
             asked.how.setdefault("exact", []).append(rows.num_rows)
-            if narrowing.relation is not Relation.POSITION:
+            if told_by_region(narrowing):
                 known.add(id(narrowing.condition))
         return rows
 

@@ -17,13 +17,12 @@ from query import tree
 from schemas import Kind
 from schemas.elastic import field_name
 from store.elastic.aggregates import key_value
-from store.elastic.asked import Asked
+from store.elastic.asked import Asked, told_by_region
 from store.elastic.columns import Body
 from store.elastic.first import First, firsts
 from store.elastic.gather import MOST_ROWS, Inexact, Search, as_array
 from store.elastic.selection import Selector
 from store.elastic.whole import grouped
-from store.planner import Relation
 from store.port import Sought
 from store.search import Pairs, table_of, values_of, with_facets
 
@@ -133,9 +132,8 @@ class _Request:
         return iter(names)
 
     def _told(self, rows: pa.Table, doubtful: pa.Table, total: int, told: Mapping[str, Any]) -> Together:
-        known = {
-            id(each.condition) for each in self.asked.narrowings if each.relation is not Relation.POSITION
-        }
+        told_of = (each for each in self.asked.narrowings if told_by_region(each))
+        known = self.asked.fulfilled | {id(each.condition) for each in told_of}
         if doubtful.num_rows:
             doubtful = self.selector.refined(self.asked, doubtful, known)
         if any(told[name]["doc_count"] for name in told if name.startswith("long ")):

@@ -73,6 +73,12 @@ OTHERWISE = [
     "SELECT COUNT(*) FROM sky.obs WHERE n IN (SELECT a FROM sky.plain)",
     "SELECT a, (SELECT COUNT(*) FROM sky.obs WHERE n = b.a) FROM sky.plain AS b",
     "SELECT 1 AS one FROM sky.obs WHERE n > 100000 GROUP BY tiny",
+    "SELECT COUNT(*) FROM sky.obs WHERE DISTANCE(POINT(ra, dec), POINT(0, -90)) <= 0",
+    "SELECT COUNT(*) FROM sky.obs WHERE DISTANCE(POINT(ra, dec), POINT(0, -90)) < 0",
+    "SELECT id FROM sky.obs WHERE DISTANCE(POINT(ra, dec), POINT(0, -90)) < 0",
+    f"SELECT id, did, ra FROM sky.obs WHERE {CONE} AND n > 0",
+    f"SELECT id, did, Name FROM sky.obs WHERE {FIELD} AND did <> 'x' ORDER BY did",
+    "SELECT id, did FROM sky.obs WHERE did IN ('ivo://elsewhere/7', 'ivo://here.example/ID?ID.000008')",
 ]
 
 FIRST = [
