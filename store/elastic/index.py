@@ -11,9 +11,10 @@ from elastic_transport import ApiError, TransportError
 
 from schemas import Schemas
 from store.elastic.client import Cluster, EngineError, in_words, open_client
+from store.elastic.lake_rows import LakeRows
 from store.elastic.names import Names, fingerprint
 from store.elastic.reach import Reach
-from store.elastic.snapshot import ElasticSnapshot, LakeRows
+from store.elastic.snapshot import ElasticSnapshot
 from store.elastic.state import OtherArchive, State, StateDocument, require_own
 from store.elastic.verify import Comparison
 from store.follower import Polling

@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
 from elasticsearch import Elasticsearch
-from typing_extensions import override
 
 import schemas
 from query import tree
 from query.notes import notes
 from schemas.arrow import arrow_schema
+from store.elastic.lake_rows import LakeRows
 from store.elastic.reach import Reach
 from store.elastic.selection import Selected, Selector
 from store.elastic.state import State
 from store.elastic.together import Together, together
-from store.lake import Lake
 from store.limits import TimeLimit
+from store.planner import narrowings
 from store.port import Answer, Found, Site, Sought
 from store.search import by_queries, reference, table_of, with_facets
 from store.sql.arrow import ArrowRows, ArrowSource, compile_on_arrow, run_on_arrow
-
-
-class LakeRows(Mapping[str, ArrowRows]):
-    """The lake's tables at one version, opened when they are asked for."""
-
-    def __init__(self, lake: Lake, declared: schemas.Schemas, version: int) -> None:
-        self._lake = lake
-        self._version = version
-        self._names = {table.name.lower() for table in declared if not table.virtual}
-        self._opened: dict[str, ds.Dataset] = {}
-
-    @override
-    def __getitem__(self, name: str) -> ArrowRows:
-        if name not in self._names:
-            raise KeyError(name)
-        if name not in self._opened:
-            self._opened[name] = self._lake.dataset(name, self._version)
-        return self._opened[name]
-
-    @override
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    @override
-    def __len__(self) -> int:
-        return len(self._names)
 
 
 class ElasticSnapshot:
@@ -93,7 +66,7 @@ class ElasticSnapshot:
         answer = run_on_arrow(
             self._instance,
             found.query,
-            self._source(found),
+            self._source(found, allowed),
             version=self.version,
             known=found.known,
             limit=limit,
@@ -135,8 +108,9 @@ class ElasticSnapshot:
 
     def explain(self, query: tree.Query, *, timeout: float | None = None) -> Mapping[str, Any]:
         """Say what Elasticsearch answers and selects, what comes from the lake, and the SQL."""
-        found = self._selected(query, None, TimeLimit(timeout))
-        compiled, _ = compile_on_arrow(found.query, self._source(found), known=found.known)
+        allowed = TimeLimit(timeout)
+        found = self._selected(query, None, allowed)
+        compiled, _ = compile_on_arrow(found.query, self._source(found, allowed), known=found.known)
         return {
             "engine": "elasticsearch",
             "version": self.version,
@@ -149,5 +123,9 @@ class ElasticSnapshot:
         selector = Selector(self._client, self._state, self._site, self._reach, allowed)
         return selector.select(query, limit)
 
-    def _source(self, found: Selected) -> ArrowSource:
-        return ArrowSource(self._declared, self._site, self._rows, found.chosen)
+    def _source(self, found: Selected, allowed: TimeLimit) -> ArrowSource:
+        chosen: Mapping[str, ArrowRows] = found.chosen
+        if any(told["rows from"] == "lake" for told in found.tables):
+            left = (n for n in narrowings(tree.walk(found.query)) if n.alias not in found.chosen)
+            chosen = found.chosen | self._rows.narrowed(left, allowed)
+        return ArrowSource(self._declared, self._site, self._rows, chosen)

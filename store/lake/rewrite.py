@@ -7,8 +7,6 @@ files; a note in it names a small file of the deleted keys, so that our feed nee
 
 from __future__ import annotations
 
-import json
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +18,13 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction, RemoveAction
 
+from store.lake.actions import add, new_name, remove
+from store.lake.groups import GroupWriter
 from store.lake.log import Log
 from store.lake.rows import keys_of
 
 ROWS_AT_ONCE = 32_768
-"""Rows of a file in memory at a time, and in one row group of what is written."""
+"""Rows of a file in memory at a time."""
 
 CHANGE_FOLDER = "_change_data"
 """Folder of files that only the change feed reads."""
@@ -43,11 +43,10 @@ def prepare_deletion(log: Log, version: int, key: Sequence[str], keys: pa.Table)
 
     ``keys`` are of the table's types, each once.
     """
-    moment = time.time_ns() // 1_000_000
     actions: list[AddAction | RemoveAction] = []
     unwanted = keys_of(keys, key)
     for path in _touched(log, version, key, keys):
-        actions.append(RemoveAction(path, True, moment, (log.table / path).stat().st_size, {}))  # noqa: FBT003
+        actions.append(remove(log.table, path, changes_rows=True))
         kept = _rewritten(log.table, path, key, unwanted)
         if kept is not None:
             actions.append(kept)
@@ -73,22 +72,13 @@ def _touched(log: Log, version: int, key: Sequence[str], keys: pa.Table) -> list
 
 
 def _rewritten(table: Path, path: str, key: Sequence[str], unwanted: pa.ChunkedArray) -> AddAction | None:
-    """Copy a file without some rows; None when nothing would be left."""
-    name = f"part-00000-{uuid.uuid4()}-c000.zstd.parquet"
-    kept = 0
-    with (
-        pq.ParquetFile(table / path) as file,
-        pq.ParquetWriter(table / name, file.schema_arrow, compression="zstd") as writer,
-    ):
+    """Copy a file without some rows, in their order; None when nothing would be left."""
+    name = new_name()
+    with pq.ParquetFile(table / path) as file, GroupWriter(table / name, file.schema_arrow) as writer:
         for batch in file.iter_batches(ROWS_AT_ONCE):
             rows = pa.Table.from_batches([batch])
-            rows = rows.filter(pc.invert(pc.is_in(keys_of(rows, key), value_set=unwanted)))
-            kept += rows.num_rows
-            if rows.num_rows:
-                writer.write_table(rows)
-    if not kept:
+            writer.write(rows.filter(pc.invert(pc.is_in(keys_of(rows, key), value_set=unwanted))))
+    if not writer.rows:
         (table / name).unlink()
         return None
-    written = (table / name).stat()
-    statistics = json.dumps({"numRecords": kept})
-    return AddAction(name, written.st_size, {}, written.st_mtime_ns // 1_000_000, True, statistics)  # noqa: FBT003
+    return add(table, name, key, changes_rows=True)

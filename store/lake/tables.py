@@ -11,14 +11,16 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, Field, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Field, Transaction, WriterProperties, write_deltalake
 from deltalake.schema import Schema as DeltaSchema
 
 import schemas
-from schemas.arrow import lake_schema
+from schemas.arrow import HEALPIX, lake_schema
 from store.lake.errors import Incompatible
+from store.lake.groups import GROUP_ROWS, by_cell
 from store.lake.ledger import APPLICATION
 from store.lake.log import Log
+from store.lake.merge import prepare_merge
 from store.lake.rewrite import prepare_deletion
 from store.lake.rows import conform
 
@@ -33,6 +35,9 @@ BATCH_NOTE = "onedfs.batch"
 
 LEDGER_NOTE = "onedfs.version"
 """Commit note: the ledger version that the batch makes, once it is complete."""
+
+STATISTICS = "delta.dataSkippingStatsColumns"
+"""Delta's name for the columns whose least and greatest values the log notes."""
 
 
 class LakeTable:
@@ -62,7 +67,7 @@ class LakeTable:
     def create(self, table: schemas.Table, batch: str, ledger_version: int) -> None:
         """Create the empty table with the change feed on."""
         self.log.table.mkdir(parents=True, exist_ok=True)
-        statistics = [*table.key, *(table.position or ()), *(["_healpix"] if table.position else [])]
+        statistics = [*table.key, *(table.position or ()), *([HEALPIX] if table.position else [])]
         self._delta = DeltaTable.create(
             self.log.table,
             lake_schema(table),
@@ -71,7 +76,7 @@ class LakeTable:
             configuration={
                 "delta.enableChangeDataFeed": "true",
                 "delta.enableExpiredLogCleanup": "false",
-                "delta.dataSkippingStatsColumns": ",".join(dict.fromkeys(statistics)),
+                STATISTICS: ",".join(dict.fromkeys(statistics)),
             },
             commit_properties=_notes(batch, ledger_version),
         )
@@ -95,12 +100,13 @@ class LakeTable:
             delta.alter.add_columns(missing, commit_properties=_notes(batch, ledger_version))
 
     def append(self, table: schemas.Table, rows: pa.Table, batch: str, ledger_version: int) -> None:
-        """Append rows."""
+        """Append rows; those of a file follow each other by cell."""
         write_deltalake(
             self._opened(),
-            conform(table, rows),
+            by_cell(conform(table, rows)),
             mode="append",
             schema_mode="merge",
+            writer_properties=WriterProperties(compression="SNAPPY", max_row_group_size=GROUP_ROWS),
             commit_properties=_notes(batch, ledger_version),
         )
 
@@ -117,13 +123,15 @@ class LakeTable:
         self._opened().restore(version, commit_properties=notes)
 
     def compact(self, batch: str, ledger_version: int, target_size: int) -> None:
-        """Merge small files; rows stay as they are. ``target_size`` is in bytes."""
-        delta = self._opened()
-        delta.optimize.compact(
-            target_size=target_size,
-            max_concurrent_tasks=1,
-            commit_properties=_notes(batch, ledger_version),
-        )
+        """Merge small files towards ``target_size`` bytes; rows stay as they are, ordered by cell."""
+        delta, notes = self._opened(), _notes(batch, ledger_version)
+        if all(field.name != HEALPIX for field in delta.schema().fields):
+            delta.optimize.compact(target_size=target_size, max_concurrent_tasks=1, commit_properties=notes)
+            return
+        noted = (delta.metadata().configuration[STATISTICS] or "").split(",")
+        actions = prepare_merge(self.log, delta.version(), noted, target_size)
+        if actions:
+            delta.create_write_transaction(actions, "append", delta.schema(), commit_properties=notes)
 
     def _opened(self) -> DeltaTable:
         if self._delta is None:
