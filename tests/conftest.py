@@ -10,6 +10,11 @@ from hypothesis import settings
 
 from tests.support.engines import EMBEDDED, EngineUnderTest
 
+# Tests speak to servers of their own and name their authorities. Else the list of all authorities of the
+# world would be read for each request, which takes longer than most answers.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = os.devnull
+
 settings.register_profile("onedfs", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("onedfs")
 
