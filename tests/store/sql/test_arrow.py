@@ -22,7 +22,7 @@ from store.planner import narrowings
 from store.port import Answer, Index, QueryError, QueryRejected, QueryTimeout
 from store.sql.arrow import ArrowRows, ArrowSource, compile_on_arrow, run_on_arrow
 from tests.conformance.expressions import Chooser
-from tests.conformance.judge import judged
+from tests.conformance.judge import expected, judged
 from tests.conformance.queries import Queries
 from tests.conformance.world import Row, build_states, make_rows
 from tests.store.duckdb.conftest import SCHEMA, World, make_obs, make_stars
@@ -96,7 +96,7 @@ def indexes(
 
 def check(seed: int, rows: Mapping[str, Sequence[Row]], indexes: Mapping[str, Index]) -> None:
     query = Queries(Chooser(random.Random(seed).randrange), rows).query()
-    wrong = judged(query, indexes)
+    wrong = judged(query, expected(query), indexes)
     assert wrong is None, f"{wrong}\n{query.text}"
 
 
