@@ -4,16 +4,13 @@ Those have no deadlines, since a busy machine is no bug, and are repeatable in C
 """
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from tests.support.engines import EMBEDDED, EngineUnderTest
-
-# Tests speak to servers of their own and name their authorities. Else the list of all authorities of the
-# world would be read for each request, which takes longer than most answers.
-os.environ.pop("SSL_CERT_FILE", None)
-os.environ["SSL_CERT_DIR"] = os.devnull
+from tests.support.trust import nobody_else
 
 settings.register_profile("onedfs", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("onedfs")
@@ -24,3 +21,10 @@ def engine(request: pytest.FixtureRequest) -> EngineUnderTest:
     """Run the test on the engine that needs nothing; folders whose tests run on all say so themselves."""
     found: EngineUnderTest = request.param
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trust() -> Iterator[None]:
+    """Believe no authority but those that a test names."""
+    with nobody_else():
+        yield

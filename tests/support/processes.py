@@ -15,6 +15,8 @@ from typing import TypeVar
 
 import httpx
 
+from tests.support.trust import of_children
+
 ONEDFS = Path(sys.executable).with_name("onedfs")
 """The command, beside the interpreter that runs the tests."""
 
@@ -59,7 +61,8 @@ class Archive:
 
     @property
     def environment(self) -> dict[str, str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("ONEDFS_")}
+        found = of_children(os.environ)
+        clean = {name: value for name, value in found.items() if not name.startswith("ONEDFS_")}
         return {**clean, **self.settings, "ONEDFS_DATA": str(self.data), "COLUMNS": "200"}
 
     def start(self, *arguments: object, log: Path | None = None) -> subprocess.Popen[str]:
