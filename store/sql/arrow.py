@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -230,7 +230,7 @@ def run_on_arrow(
     allowed.check()
     plain = shown_as_they_are(query, source, known=known, limit=limit)
     if plain is not None:
-        return Answer(version, query.columns, iter(plain.to_batches(BATCH_ROWS)), notes(query))
+        return Answer(version, query.columns, _batches(plain), notes(query))
     compiled, registered = compile_on_arrow(query, source, known=known, limit=limit)
     allowed.check()
     rows = RunningQuery(instance.cursor(), _nothing, compiled, registered, allowed)
@@ -246,6 +246,11 @@ def shown_as_they_are(
     if not isinstance(rows, pa.Table):
         return None
     return plain_rows(query, rows, source.site, known=known, limit=limit)
+
+
+def _batches(rows: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Yield rows in batches, until it is closed."""
+    yield from rows.to_batches(BATCH_ROWS)
 
 
 def _nothing() -> None:
