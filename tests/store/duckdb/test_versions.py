@@ -17,6 +17,7 @@ from store.duckdb.wanted import WANTED
 from store.lake import Lake
 from store.port import IndexNotReady
 from tests.store.duckdb.conftest import World
+from tests.support.processes import wait_until
 from vo.adql import translate
 
 
@@ -140,7 +141,7 @@ def test_readers_see_whole_batches_while_they_are_written(world: Any) -> None:
     world.put("sky.obs", obs(0, 10))
     world.fold()
     index = world.index(poll=0.01)
-    stop, seen, wrong = threading.Event(), set(), []
+    stop, seen, wrong = threading.Event(), [0], []
 
     def read() -> None:
         while not stop.is_set():
@@ -153,22 +154,26 @@ def test_readers_see_whole_batches_while_they_are_written(world: Any) -> None:
                     .as_py()
                     for condition in ("n >= 0", "INTERSECTS(footprint, CIRCLE(5, 5, 180)) = 1", "n >= 0")
                 ]
-            seen.add(counts[0])
+            seen.append(counts[0])
             if len(set(counts)) > 1 or counts[0] % 10:
                 wrong.append(counts)
 
     threads = [threading.Thread(target=read) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for batch in range(1, 8):
-        world.put("sky.obs", obs(10 * batch, 10))
-    index.refresh()
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for batch in range(1, 8):
+            world.put("sky.obs", obs(10 * batch, 10))
+            # No more than the last batch may be unseen.
+            wait_until(lambda least=10 * batch: max(seen) >= least or wrong, "the batch before is seen", 60)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
     assert wrong == []
+    index.refresh()
     assert shown(index) == held(world)
-    assert len(seen) > 1
+    assert len(set(seen)) > 4
 
 
 def test_a_published_catalogue_comes_and_goes(world: Any) -> None:
