@@ -10,19 +10,10 @@ import pytest
 from tests.support.digests import tap
 from tests.support.engines import EngineUnderTest
 from tests.support.processes import Archive, Server, kill_group, wait_until
+from tests.support.tables import SURVEY
 
 pytestmark = pytest.mark.slow
 
-SITE = """
-schema: survey
-description: A survey
-tables:
-  - name: stars
-    description: Stars of the survey
-    key: [id]
-    columns:
-      - {name: id, kind: long, required: true, principal: true, description: Number of the star}
-"""
 OTHERS = "dp_id,obs_collection,obs_id,calib_level\n"
 
 
@@ -47,7 +38,7 @@ def found(server: Server) -> tuple[int, int]:
 
 def test_a_follower_without_the_site_changes_no_answer(engine: EngineUnderTest, tmp_path: Path) -> None:
     (tmp_path / "site" / "schemas").mkdir(parents=True)
-    (tmp_path / "site" / "schemas" / "survey.yaml").write_text(SITE)
+    (tmp_path / "site" / "schemas" / "survey.yaml").write_text(SURVEY)
     settings = engine.settings()
     without = Archive(tmp_path / "data", settings)
     archive = Archive(tmp_path / "data", {**settings, "ONEDFS_SITE": str(tmp_path / "site")})

@@ -14,20 +14,11 @@ import pytest
 from tests.support.digests import tap
 from tests.support.engines import elastic_settings, elasticsearch
 from tests.support.processes import Archive, Server, wait_until
+from tests.support.tables import SURVEY
 
 pytestmark = pytest.mark.slow
 
-SITE = """
-schema: survey
-description: A survey
-tables:
-  - name: stars
-    description: Stars of the survey
-    key: [id]
-    columns:
-      - {name: id, kind: long, required: true, principal: true, description: Number of the star}
-      - {name: star, kind: text, principal: true, description: Name of the star UCD}
-"""
+SITE = SURVEY + "      - {name: star, kind: text, principal: true, description: Name of the star UCD}\n"
 BEFORE = SITE.replace(" UCD}", "}")
 AFTER = (
     SITE.replace("description: Name of the star UCD}", "ucd: meta.id;src, description: Name of the star}")
@@ -57,7 +48,7 @@ def found(server: Server) -> set[int]:
 
 @contextmanager
 def asked_all_the_time(server: Server, least: set[int]) -> Iterator[None]:
-    """Ask while the context lasts; each request must be answered, with these rows at least."""
+    """Ask while the context lasts and until two more answers; all must have these rows at least."""
     stop, answers, failures = threading.Event(), list[set[int]](), list[str]()
 
     def ask() -> None:
@@ -71,11 +62,13 @@ def asked_all_the_time(server: Server, least: set[int]) -> Iterator[None]:
     thread.start()
     try:
         yield
+        # The first answer to come may be to a question that was asked before.
+        enough = len(answers) + 2
+        wait_until(lambda: len(answers) >= enough or failures, "it was asked to the end", 60)
     finally:
         stop.set()
         thread.join(60)
     assert failures == []
-    assert answers
     assert all(answer >= least for answer in answers)
 
 

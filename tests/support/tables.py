@@ -51,3 +51,15 @@ tables:
       - {name: since, kind: timestamp}
 """
 """A schema of rows that are proprietary until their time has come."""
+
+SURVEY = """
+schema: survey
+description: A survey
+tables:
+  - name: stars
+    description: Stars of the survey
+    key: [id]
+    columns:
+      - {name: id, kind: long, required: true, principal: true, description: Number of the star}
+"""
+"""A site's own schema of one table; more columns can follow."""
