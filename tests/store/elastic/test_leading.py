@@ -96,12 +96,19 @@ def test_a_follower_that_is_told_to_end_ends_within_its_step_and_another_one_lea
     world.agrees()
 
 
-def test_a_step_that_ends_after_the_first_table_is_finished_by_another(
-    world: Any, obs: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def pair(world: Any, obs: Any) -> tuple[ElasticFollower, ElasticFollower]:
+    """A follower that leads and has shown some rows, and one that waits."""
     world.write("append", "sky.obs", obs(100))
     one, two = world.follower(), world.follower()
     one.step()
+    return one, two
+
+
+def test_a_step_that_ends_after_the_first_table_is_finished_by_another(
+    world: Any, obs: Any, pair: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
     several_at_once(world, obs)
     with monkeypatch.context() as patch:
         patch.setattr(Indices, "refresh", dies)
@@ -132,12 +139,10 @@ def test_of_two_followers_one_leads_and_the_other_takes_over(
 
 
 def test_one_that_slept_while_another_went_on_harms_nothing(
-    world: Any, obs: Any, monkeypatch: pytest.MonkeyPatch
+    world: Any, obs: Any, pair: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It still believes in its lease, and repeats a version that others have left behind."""
-    world.write("append", "sky.obs", obs(50))
-    one, two = world.follower(), world.follower()
-    one.step()
+    one, two = pair
     world.write("replace", "sky.obs", obs(10, 5, n=1))
     asleep = one._states.read()
     one.close()
