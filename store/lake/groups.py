@@ -3,6 +3,8 @@
 Positions are found by the least and greatest cell that Parquet itself notes for each row group; they tell
 much where rows are ordered by cell. Of footprints, which are lists of ranges, files that this module writes
 note for each group a few ranges that hold them all.
+
+What is left of a table has to be read to be counted: Arrow's own ``count_rows`` counts what was left out too.
 """
 
 from __future__ import annotations

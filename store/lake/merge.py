@@ -37,7 +37,7 @@ MERGED_BYTES = 512 * 2**20
 MOST_PARTS = 64
 """Files that are made of others at once; of more, several runs are made."""
 
-ROWS_AT_ONCE = 131_072
+ROWS_AT_ONCE = 65_536
 """Rows that are laid out at a time."""
 
 

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from typing_extensions import override
 
 from schemas import Column, Kind, Schema, Schemas, Table
+from schemas.arrow import HEALPIX
 from store.lake import FeedIncomplete, Lake, clean_logs, compact, vacuum
 
 TABLE = Table(
@@ -24,7 +25,10 @@ TABLE = Table(
         Column(name="k", kind=Kind.TEXT),
         Column(name="n", kind=Kind.INT),
         Column(name="v", kind=Kind.LONG),
+        Column(name="ra", kind=Kind.DOUBLE),
+        Column(name="dec", kind=Kind.DOUBLE),
     ),
+    position=("ra", "dec"),
 )
 DECLARED = Schemas([Schema(name="a", tables=(TABLE,))])
 Key = tuple[str, int]
@@ -40,6 +44,7 @@ def arrow(found: dict[Key, int]) -> pa.Table:
             "k": pa.array([k for k, _ in found], pa.string()),
             "n": pa.array([n for _, n in found], pa.int32()),
             "v": pa.array(found.values(), pa.int64()),
+            HEALPIX: pa.array([v % 5 - 1 for v in found.values()], pa.int64()),
         }
     )
 
