@@ -9,6 +9,7 @@ from typing import Any
 
 import schemas
 from query import tree
+from sky.regions import Circle, Region
 from store.elastic.circles import circle_filter
 from store.elastic.columns import Body, Filter, all_of
 from store.elastic.filters import condition_filter, sky_filter, texts_filter
@@ -24,7 +25,13 @@ from store.planner import (
 )
 from store.port import Site
 from store.served import Source, pieces, sought_texts
-from store.spherical.refine import covering
+from store.spherical.refine import MAX_RANGES, covering
+
+_WORTH = ((0.3, 4), (1.5, 8))
+"""Up to which radius of a circle [deg] how many ranges of cells are asked for, as measured.
+
+Each range costs as much time as reading some rows that only lie near the circle.
+"""
 
 
 @dataclass
@@ -120,7 +127,7 @@ def _ask(
     relation, region = narrowing.relation, narrowing.region
     found = circle_filter(relation, region)
     if found is None:
-        ranges = covering(relation, region, allowed)
+        ranges = covering(relation, region, allowed, _most_ranges(region))
         certain = certain_filter(relation, region) if sure and asked.certain is not None else None
         found = Filter(sky_filter(relation, ranges), certain)
         asked.how.setdefault("sky", []).append({"relation": str(relation), "ranges": len(ranges)})
@@ -133,6 +140,13 @@ def _ask(
     asked.narrowings.append(narrowing)
     place = asked.table.position if relation is Relation.POSITION else (asked.table.region,)
     asked.used |= {name.lower() for name in place or () if name}
+
+
+def _most_ranges(region: Region) -> int:
+    """Return with how many ranges of cells a region is covered at most."""
+    if not isinstance(region, Circle):
+        return MAX_RANGES
+    return next((most for radius, most in _WORTH if region.radius <= radius), MAX_RANGES)
 
 
 def told_by_region(narrowing: Narrowing) -> bool:

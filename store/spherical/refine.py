@@ -69,10 +69,11 @@ def searched(relation: Relation, region: Region) -> tuple[Region, ...]:
     return (region,)
 
 
-def covering(relation: Relation, region: Region, limit: TimeLimit) -> IntArray:
+def covering(relation: Relation, region: Region, limit: TimeLimit, most: int = MAX_RANGES) -> IntArray:
     """Cover what a row must meet with half-open ranges of order-29 cells, shape (n, 2).
 
-    Parts of a union are covered one by one, for the clock's sake.
+    There are at most ``most`` of them for each part of a union; the parts are covered one by one, for the
+    clock's sake.
 
     Raises
     ------
@@ -81,9 +82,9 @@ def covering(relation: Relation, region: Region, limit: TimeLimit) -> IntArray:
     """
     if not isinstance(region, Union):
         limit.check()
-        return search_ranges(region, MAX_RANGES)
+        return search_ranges(region, most)
     parts = region.parts[:1] if relation is Relation.CONTAINS else region.parts
-    covered = from_ranges(np.concatenate([covering(relation, part, limit) for part in parts]))
+    covered = from_ranges(np.concatenate([covering(relation, part, limit, most) for part in parts]))
     return np.asarray(covered.ranges, dtype=np.int64).reshape(-1, 2)
 
 
