@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _FOLLOWING = ("follower", "delta", "generation", "state", "wanted", "selection", "snapshot", "layout")
 
 _ANSWERING = (
-    *("aggregates", "asked", "columns", "filters", "first"),
-    *("gather", "inside", "selection", "snapshot", "whole"),
+    *("aggregates", "asked", "circles", "columns", "filters", "first", "gather"),
+    *("inside", "packed", "patterns", "selection", "snapshot", "together", "whole"),
 )
 
 AREAS = {
@@ -50,7 +50,10 @@ AREAS = {
             "tests/store/test_planner.py",
             *(
                 f"tests/store/elastic/test_{name}.py"
-                for name in ("filters", "inside", "patterns", "whole", "answers")
+                for name in (
+                    *("circles", "filters", "inside", "packed"),
+                    *("patterns", "together", "whole", "answers"),
+                )
             ),
             *(f"tests/conformance/test_{name}.py" for name in ("answers", "bounds")),
         ),
