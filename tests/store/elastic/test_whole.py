@@ -12,6 +12,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 import schemas
+from schemas.elastic import MOST_TEXT
 from store.duckdb import DuckIndex, Follower
 from store.elastic import Cluster, ElasticIndex
 from store.port import Index, Site
@@ -57,6 +58,8 @@ GROUPED = {
         "SELECT flag, COUNT(*) FROM sky.obs WHERE 1 = CONTAINS(footprint, CIRCLE(180, 0, 100)) GROUP BY flag",
         "SELECT COUNT(*) FROM sky.obs WHERE 1 = CONTAINS(POINT(37.7, 13.7), footprint)",
         f"SELECT COUNT(*), MAX(Name) FROM sky.obs WHERE {CONE} AND Name > 'M' AND f < 1.1",
+        "SELECT a, COUNT(*) FROM sky.plain WHERE b < '5' GROUP BY a",
+        "SELECT COUNT(*) FROM sky.plain WHERE b LIKE '%1'",
     ],
 }
 
@@ -122,6 +125,9 @@ def both(
     rows = finite(make_obs(300))
     world.write("append", "sky.obs", [{**row, "n": 7, "Name": "wrong"} for row in rows[:150]] + rows[150:])
     world.write("append", "sky.plain", [{"a": i % 7, "b": str(i), "v": i / 3} for i in range(40)])
+    # Texts too long to be indexed, each at the end of what conditions ask about.
+    texts = [digit * (MOST_TEXT + 1) for digit in "19"]
+    world.write("append", "sky.plain", [{"a": i, "b": text, "v": 0.5} for i, text in enumerate(texts)])
     follower = world.follower()
     follower.step()
     world.write("replace", "sky.obs", rows[:150])
