@@ -25,12 +25,19 @@ ON_ALL_ENGINES = {
 }
 """Modules and tests that go through an index; the others are about the lake, or have their own cluster."""
 
+NOT_ABOUT_INDEXES = {
+    "test_a_port_in_use_is_one_line",
+    "test_quarantine_lists_shows_and_tries_again",
+    "test_status_names_both_workers",
+}
+"""Tests of those modules that ask a port, the database and the data folder."""
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Choose the engines of each module."""
     if "engine" in metafunc.fixturenames:
         names = {metafunc.module.__name__.rpartition(".")[2], metafunc.function.__name__}
-        engines = ENGINES if names & ON_ALL_ENGINES else (EMBEDDED,)
+        engines = ENGINES if names & ON_ALL_ENGINES and not names & NOT_ABOUT_INDEXES else (EMBEDDED,)
         metafunc.parametrize(
             "engine", engines, ids=[engine.name for engine in engines], indirect=True, scope="session"
         )

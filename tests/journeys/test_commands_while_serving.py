@@ -132,7 +132,8 @@ def test_withdraw(archive: Archive, server: Server, tmp_path: Path) -> None:
     archive.run("ingest", taken(tmp_path, "mistaken", 204))
     dp_id = id_of(server, "mistaken")
     assert everywhere(status_of(server, f"/files/{dp_id}")) == {200}
-    archive.run("withdraw", dp_id, "--reason", "taken with the dome closed")
+    done = archive.call("withdraw", dp_id, "--reason", "taken with the dome closed")
+    assert (done.returncode, done.stderr) == (0, "visible\n")
     assert everywhere(count(server, "target_name = 'mistaken'")) == {0}
     assert everywhere(status_of(server, f"/files/{dp_id}")) == {410}
     assert "taken with the dome closed" in httpx.get(f"{server.url}/files/{dp_id}").text
@@ -192,6 +193,7 @@ def test_index_and_lake_commands_change_no_answer(archive: Archive, server: Serv
         assert everywhere(ask) == {before}
     archive.run("migrate")
     assert "ONEDFS_DATA" in archive.run("settings")
+    assert server.ready()
 
 
 def test_a_second_follower_stands_by_and_ends_when_asked(archive: Archive, server: Server) -> None:
@@ -208,7 +210,7 @@ def test_a_port_in_use_is_one_line(archive: Archive, server: Server) -> None:
     done = archive.call("serve", "--port", server.port)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert str(server.port) in line
+    assert line.startswith(f"onedfs: cannot serve on 127.0.0.1:{server.port}: Address already in use")
 
 
 def test_the_folder_where_the_server_starts_does_not_matter(tmp_path: Path) -> None:
@@ -231,6 +233,7 @@ def test_a_signal_ends_every_process(tmp_path: Path, number: signal.Signals) -> 
         server.process.send_signal(number)
         assert server.process.wait(15) == 0
         own.wait_quiet(10)
+        assert list((own.data / "run").glob("server-*")) == []
     finally:
         kill_group(server.process)
     assert "Traceback" not in server.log.read_text()

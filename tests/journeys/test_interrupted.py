@@ -44,10 +44,10 @@ def rows_held(archive: Archive, table: str) -> int:
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some 1500 files, which take a few batches."""
+    """Some 1100 files, which take a few batches."""
     folder = tmp_path_factory.mktemp("many") / "night"
     folder.mkdir()
-    for number in range(1500):
+    for number in range(1100):
         write_image(
             folder / f"{number:04}.fits",
             sky_header(number / 5, 40.0, 0.1),
@@ -188,10 +188,10 @@ def test_ingest_commits_what_was_read_and_ends(archive: Archive, many: Path, num
     )
     assert "stopping" in errors
     accepted = counts(out)[0]
-    assert 0 < accepted == files_held(archive) <= 1500
+    assert 0 < accepted == files_held(archive) <= 1100
     assert seconds < 30
     again = counts(archive.run("ingest", many))
-    assert again == (1500 - accepted, accepted, 0, 0)
+    assert again == (1100 - accepted, accepted, 0, 0)
     assert archive.run("quarantine", "list").splitlines()[-1] == "0 quarantined"
 
 

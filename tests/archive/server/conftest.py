@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -118,14 +119,30 @@ def image(path: Path, number: int, *, ra: float = 63.3558, dec: float = 10.4663)
     return path
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+@contextmanager
+def serving(folder: Path) -> Iterator[Served]:
     """Serve an archive with one image, by two workers."""
-    service = Served(tmp_path / "data", workers=2)
-    image(tmp_path / "first" / "one.fits", 1)
-    ended = service.run("ingest", tmp_path / "first", "--workers", 0)
+    service = Served(folder / "data", workers=2)
+    image(folder / "first" / "one.fits", 1)
+    ended = service.run("ingest", folder / "first", "--workers", 0)
     assert ended.returncode == 0, ended.stderr
     service.start()
-    yield service
-    if service.process is not None and service.process.poll() is None:
-        service.stop()
+    try:
+        yield service
+    finally:
+        if service.process is not None and service.process.poll() is None:
+            service.stop()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """Give a test a server of its own."""
+    with serving(tmp_path) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve tests that change nothing."""
+    with serving(tmp_path_factory.mktemp("shared")) as service:
+        yield service
