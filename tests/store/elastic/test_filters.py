@@ -22,8 +22,9 @@ from query.functions import NAME_KEY
 from schemas import Kind
 from schemas.arrow import lake_schema
 from schemas.elastic import MOST_TEXT, mapping
+from store.elastic.columns import MOST_TERMS
 from store.elastic.documents import creations
-from store.elastic.filters import Body, Filter, condition_filter
+from store.elastic.filters import Body, Filter, condition_filter, texts_filter
 from store.port import Site
 from store.sql.arrow import ArrowSource, run_on_arrow
 from store.sql.instance import Limits, open_instance
@@ -298,3 +299,10 @@ def test_a_choice_is_filtered_by_only_if_each_of_its_parts_is(told: Told) -> Non
     both = told(tree.And((known, unknown)))
     assert both is not None
     assert both.certain is None
+
+
+def test_texts_in_several_columns_are_filtered_by_only_if_all_can_be_asked_for() -> None:
+    asked = texts_filter({"text": ["a"], "Other": ["b", "c"]})
+    assert asked is not None
+    assert asked["bool"]["should"]
+    assert texts_filter({"text": ["a"], "other": ["b"] * (MOST_TERMS + 1)}) is None
