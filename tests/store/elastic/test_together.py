@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from elastic_transport import ConnectionError  # noqa: A004
 
+import schemas
 from query import tree
 from store.duckdb import DuckIndex, Follower
 from store.elastic import ElasticFollower, ElasticIndex
+from store.elastic.gather import Inexact
+from store.elastic.together import _pairs
 from store.port import Found, Index, Site, Sought
 from tests.store.elastic.conftest import World, make_obs
 from vo.adql import translate
@@ -98,3 +101,14 @@ def test_rows_totals_and_facets_are_those_of_queries(
 
         monkeypatch.setattr(index._client.transport, "perform_request", away)
         assert told(index, CONDITIONS[7], 7) == expected[asked.index((CONDITIONS[7], 7))]
+
+
+def test_values_are_told_only_when_all_of_them_were_counted(declared: schemas.Schemas) -> None:
+    column = declared.table("sky.obs").column("n")
+    buckets = {"buckets": [{"key": 3, "doc_count": 2}, {"key": 1, "doc_count": 5}]}
+    whole = {"sum_other_doc_count": 0, "doc_count_error_upper_bound": 0}
+    told = {"values 0": buckets | whole, "missing 0": {"doc_count": 4}}
+    assert sorted(_pairs(column, 0, told), key=str) == [(1, 5), (3, 2), (None, 4)]
+    for lacking in whole:
+        with pytest.raises(Inexact):
+            _pairs(column, 0, told | {"values 0": buckets | whole | {lacking: 1}})
