@@ -110,6 +110,12 @@ def spatial_condition(condition: tree.Comparison) -> tree.Contains | tree.Inters
     return None
 
 
+def told_by_region(narrowing: Narrowing) -> bool:
+    """Whether rows that stand in the relation fulfil the condition; a distance may leave the rim out."""
+    condition = narrowing.condition
+    return isinstance(condition, tree.Comparison) and spatial_condition(condition) is not None
+
+
 def _position(node: tree.Contains, tables: dict[str, schemas.Table]) -> _Found | None:
     if isinstance(node.outer, tree.RegionLiteral):
         alias = position_of(node.inner, tables)

@@ -65,6 +65,17 @@ def pieces(column: schemas.Column, site: Site) -> Iterator[str | Source]:
         yield rest
 
 
+def with_sources(table: schemas.Table, used: Iterable[str], site: Site) -> set[str]:
+    """Return the columns that are needed to show some: themselves, and those that theirs are made from."""
+    found = set(used)
+    declared: Mapping[str, schemas.Column] = table.by_name
+    for column in (declared[name] for name in used if name in declared):
+        found |= {piece.name.lower() for piece in pieces(column, site) if isinstance(piece, Source)}
+        if column.rights_of:
+            found.add(column.rights_of.lower())
+    return found & declared.keys()
+
+
 @dataclass(frozen=True)
 class ServedCondition:
     """A condition that rows must fulfil in what they store, so that the one on the served value can hold."""

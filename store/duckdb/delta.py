@@ -18,6 +18,7 @@ from sky.footprints import Footprints
 from store.duckdb.engine import BASE
 from store.duckdb.generation import as_floats
 from store.duckdb.layout import ROW, StoredTable, stored_table
+from store.duckdb.packed import Run
 from store.duckdb.rows import stored_rows
 from store.duckdb.state import RowIndex, State, TableState, with_columns
 from store.duckdb.texts import TextIndex, index_hashes
@@ -183,7 +184,8 @@ def _grown(table: TableState, rows: pa.Table, first: int) -> RowIndex:
     for name, column in table.stored.text_indexes.items():
         added = TextIndex.build(index_hashes(name, rows[column.name]), first)
         texts[name] = texts[name].with_more(added) if name in texts else added
-    return RowIndex(positions, cover, shapes, table.base_rows, texts)
+    packed = index.packed.with_more(Run.of(table.stored, rows.to_batches(), first))
+    return RowIndex(positions, cover, shapes, table.base_rows, texts, packed)
 
 
 def _lower(names: Iterable[str]) -> set[str]:

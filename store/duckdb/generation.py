@@ -19,6 +19,7 @@ import schemas
 from schemas.arrow import BORDER, HEALPIX, INNER
 from sky.footprints import Footprints
 from store.duckdb.layout import DATABASE, IN_USE, ROW, Manifest, StoredTable, stored_table
+from store.duckdb.packed import save_packed
 from store.duckdb.rows import stored_rows
 from store.duckdb.texts import HashArray, TextIndex, file_name, index_hashes
 from store.spherical import CoverIndex, PositionIndex, ShapeStore
@@ -124,9 +125,25 @@ def _write_table(
         f"FROM {stored.stored_as} ORDER BY {ROW}"
     ).fetchnumpy()
     watched.write(draft / stored.stored_as, placed)
+    save_packed(draft / stored.stored_as, stored, _in_order(database, stored))
     database.execute(f"ALTER TABLE {stored.stored_as} DROP COLUMN {_SEQUENCE}")
     return replace(stored, rows=len(placed[_SEQUENCE]))
 
+
+def _in_order(database: duckdb.DuckDBPyConnection, stored: StoredTable) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table as it stores them, in the order of their numbers."""
+    columns = {column.name: column.stored_as for column in stored.columns if not column.array}
+    names, count = list(columns), 0
+    sql = f"SELECT {', '.join([ROW, *columns.values()])} FROM {stored.stored_as}"
+    for batch in database.sql(sql).to_arrow_reader(_PACKED_AT_ONCE):
+        if not np.array_equal(batch.column(0), np.arange(count, count + batch.num_rows)):
+            raise RuntimeError(f"the rows of {stored.name} are not stored in the order of their numbers")
+        count += batch.num_rows
+        yield pa.RecordBatch.from_arrays(batch.columns[1:], names)
+
+
+_PACKED_AT_ONCE = 16_384
+"""Rows that are packed at once."""
 
 _SEQUENCE = "_sequence"
 """Place of a row in the stream that the lake delivered."""

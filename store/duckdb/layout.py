@@ -6,6 +6,7 @@ A generation is a folder ``<index>/<version>`` that never changes once it has th
     index.duckdb       a table per indexed table, opened read-only
     t3.position-cell.npy …  the spherical index of a table with positions or footprints
     t3.text-c4-hash.npy …   the index of a column of texts that name rows
+    t3.packed.bin …    its rows by their number, packed (:mod:`store.packed`)
     in-use             locked (shared) by every process that reads it
 
 Names in the engine are made here and nowhere else: tables ``t0``, columns ``c0``; no declared name reaches
@@ -25,7 +26,7 @@ import schemas
 from schemas import Kind
 from schemas.names import holds_names, key_column
 
-FORMAT = 6
+FORMAT = 7
 """Version of the layout; a generation of another one is rebuilt."""
 
 MANIFEST = "manifest.json"

@@ -53,17 +53,18 @@ class Selection:
         return np.asarray(cut[cut[:, 1] > cut[:, 0]])
 
 
-def select(table: TableState, narrowing: Narrowing, limit: TimeLimit) -> Selection:
+def select(table: TableState, narrowing: Narrowing, limit: TimeLimit, *, exact: bool = False) -> Selection:
     """Find the rows that fulfil or may fulfil a condition on the sky.
 
-    Conditions whose identity is in ``known`` hold for every row that is selected.
+    Conditions whose identity is in ``known`` hold for every row that is selected; that of a cone is among
+    them only if ``exact`` asks for it and the cone is small.
 
     Raises
     ------
     QueryTimeout
         When the time is up.
     """
-    return _cone(table, narrowing) if _is_cone(narrowing) else _exact(table, narrowing, limit)
+    return _cone(table, narrowing, exact) if _is_cone(narrowing) else _exact(table, narrowing, limit)
 
 
 def select_texts(table: TableState, texts: Mapping[str, Sequence[str]]) -> Selection | None:
@@ -97,11 +98,12 @@ def _is_cone(narrowing: Narrowing) -> bool:
     return narrowing.relation is Relation.POSITION and isinstance(narrowing.region, Circle)
 
 
-def _cone(table: TableState, narrowing: Narrowing) -> Selection:
+def _cone(table: TableState, narrowing: Narrowing, exact: bool) -> Selection:  # noqa: FBT001
     """Select whole cells; the engine tests the chord, so nothing is known of a row yet.
 
     Few rows are tested here already: it is sooner done than covering the cone with small cells, and where
-    none of the delta's is in the cone, the engine need not look there.
+    none of the delta's is in the cone, the engine need not look there. Rows that the engine need not test at
+    all are told one by one.
     """
     region = narrowing.region
     ranges = rough_ranges(region)
@@ -112,11 +114,16 @@ def _cone(table: TableState, narrowing: Narrowing) -> Selection:
         base, delta = _places(table, ranges)
         candidates = _size(base) + _size(delta)
     early, late = table.base_index.positions, table.delta_index.positions
-    if early is not None and candidates <= FEW_CANDIDATES:
+    few = candidates <= FEW_CANDIDATES
+    if early is not None and few:
         base = as_spans(_inside(early, base, region))
     rows = np.empty(0, np.int64) if late is None else np.sort(_inside(late, delta, region))
     how = {"narrowed": narrowing.alias, "by": "cells of positions", "ranges": len(ranges)}
-    return Selection(np.concatenate((_bridged(base), as_spans(rows))), (how | {"candidates": candidates},))
+    told = how | {"candidates": candidates}
+    if exact and few:
+        known = frozenset({id(narrowing.condition)})
+        return Selection(np.concatenate((base, as_spans(rows))), (told,), known)
+    return Selection(np.concatenate((_bridged(base), as_spans(rows))), (told,))
 
 
 def _size(spans: IntArray) -> int:

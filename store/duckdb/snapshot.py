@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 import schemas
 from query import tree
 from query.notes import notes
-from store.duckdb.selection import Selection, intersection, select, select_texts
-from store.duckdb.state import State, TableState
-from store.duckdb.tables import StateTables
+from store.duckdb.few import few_rows
+from store.duckdb.planned import Planned, plan
+from store.duckdb.state import State
 from store.limits import TimeLimit
-from store.names import sought_names
-from store.planner import cell_joins, column_conditions, narrowings
 from store.port import Answer, Found, Site, Sought
 from store.search import by_queries
-from store.served import served_conditions, sought_texts
-from store.sql.compiler import Compiled, compile_query
-from store.sql.near import NearJoins
+from store.sql.arrow import batches_of
+from store.sql.compiler import Compiled
 from store.sql.running import RunningQuery
+
+IntArray = NDArray[np.int64]
 
 
 class DuckSnapshot:
@@ -51,20 +53,24 @@ class DuckSnapshot:
     def run(self, query: tree.Query, *, limit: int | None = None, timeout: float | None = None) -> Answer:
         """Start a query; see :class:`store.port.Snapshot`."""
         allowed = TimeLimit(timeout)
-        tables, compiled = self._compile(query, limit, allowed)
+        planned = plan(self._state, self._site, query, limit, allowed)
+        few = self._few(planned, allowed)
+        if few is not None:
+            return Answer(self.version, query.columns, batches_of(few), notes(query))
+        compiled = planned.compiled()
         allowed.check()
-        cursor, release = self._open_cursor()
-        rows = RunningQuery(cursor, release, compiled, tables.registered, allowed)
-        return Answer(self.version, compiled.columns, rows, notes(query))
+        return Answer(self.version, compiled.columns, self._running(compiled, planned, allowed), notes(query))
 
     def search(self, sought: Sought, *, timeout: float | None = None) -> Found:
         """Answer a search; see :class:`store.port.Snapshot`."""
         return by_queries(self, sought, timeout=timeout)
 
     def explain(self, query: tree.Query, *, timeout: float | None = None) -> Mapping[str, Any]:
-        """Say what the indexes narrow, what is refined, and the SQL that is run."""
-        tables, compiled = self._compile(query, None, TimeLimit(timeout))
-        found = [dict(how) for selection in tables.selections.values() for how in selection.how]
+        """Say what the indexes narrow, what is refined, where rows are read, and the SQL that is run."""
+        planned = plan(self._state, self._site, query, None, TimeLimit(timeout))
+        few, tables = few_rows(planned), planned.tables
+        compiled = planned.compiled() if few is None else few.numbers
+        found = [dict(how) for selection in planned.selections.values() for how in selection.how]
         return {
             "engine": "duckdb",
             "version": self.version,
@@ -75,50 +81,24 @@ class DuckSnapshot:
                 for join in tables.near.conditions.values()
             ],
             "served": [condition.column for condition in tables.served],
-            "sql": compiled.sql,
+            "rows read": "by the engine" if few is None else "by their number",
+            "sql": None if compiled is None else compiled.sql,
         }
 
-    def _compile(
-        self, query: tree.Query, limit: int | None, allowed: TimeLimit
-    ) -> tuple[StateTables, Compiled]:
-        nodes = tuple(tree.walk(query))
-        conditions = column_conditions(nodes)
-        by_text = self._selected(
-            (
-                (sought.alias, sought.table.name, partial(select_texts, texts=sought.texts))
-                for sought in (*sought_texts(conditions, self._site), *sought_names(nodes))
-            ),
-            allowed,
-        )
-        by_sky = self._selected(
-            ((n.alias, n.table.name, partial(select, narrowing=n, limit=allowed)) for n in narrowings(nodes)),
-            allowed,
-        )
-        selections = {
-            alias: intersection([*by_sky.get(alias, ()), *by_text.get(alias, ())])
-            for alias in by_sky | by_text
-        }
-        near = NearJoins.of(cell_joins(nodes, self._size))
-        served = [c for c in served_conditions(conditions, self._site) if c.alias not in by_text]
-        tables = StateTables(self._state, self._site, selections, served, near)
-        known = frozenset[int]().union(*(selection.known for selection in selections.values()))
-        return tables, compile_query(query, tables, nodes=nodes, known=known, limit=limit)
+    def _few(self, planned: Planned, allowed: TimeLimit) -> pa.Table | None:
+        """Return the answer of a query that is few rows."""
+        few = few_rows(planned)
+        if few is None:
+            return None
+        allowed.check()
 
-    def _size(self, ref: tree.TableRef) -> int | None:
-        table = self._state.tables.get(ref.table.name.lower())
-        return None if table is None else table.count
+        def ask(numbers: Compiled) -> IntArray:
+            with closing(self._running(numbers, planned, allowed)) as running:
+                found = [batch.column(0).to_numpy(zero_copy_only=False) for batch in running]
+            return np.concatenate([np.empty(0, np.int64), *found])
 
-    def _selected(
-        self,
-        wanted: Iterable[tuple[str, str, Callable[[TableState], Selection | None]]],
-        allowed: TimeLimit,
-    ) -> dict[str, list[Selection]]:
-        """Return what can be selected of the tables that are stored, by alias."""
-        found: dict[str, list[Selection]] = {}
-        for alias, name, choose in wanted:
-            allowed.check()
-            table = self._state.tables.get(name.lower())
-            selection = None if table is None else choose(table)
-            if selection is not None:
-                found.setdefault(alias, []).append(selection)
-        return found
+        return few.answer(ask)
+
+    def _running(self, compiled: Compiled, planned: Planned, allowed: TimeLimit) -> RunningQuery:
+        cursor, release = self._open_cursor()
+        return RunningQuery(cursor, release, compiled, planned.tables.registered, allowed)

@@ -7,15 +7,18 @@ sees its version by two numbers (how many rows, how many removals) while later c
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 import schemas
 from store.duckdb.layout import Manifest, StoredColumn, StoredTable
+from store.duckdb.packed import PackedRows, load_packed
 from store.duckdb.texts import TextIndex, file_name
 from store.spherical import CoverIndex, PositionIndex, ShapeStore
 
@@ -24,9 +27,9 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class RowIndex:
-    """What finds some rows by sky and by text; ``first_row`` is the number of the first shape's row.
+    """What finds some rows by sky and by text, and reads them by number.
 
-    ``texts`` has those of ``StoredTable.text_indexes``.
+    ``first_row`` is the number of the first shape's row; ``texts`` has those of ``StoredTable.text_indexes``.
     """
 
     positions: PositionIndex | None = None
@@ -34,6 +37,7 @@ class RowIndex:
     shapes: ShapeStore | None = None
     first_row: int = 0
     texts: Mapping[str, TextIndex] = field(default_factory=dict)
+    packed: PackedRows = field(default_factory=PackedRows)
 
     @classmethod
     def load(cls, folder: Path, table: StoredTable) -> RowIndex:
@@ -47,6 +51,7 @@ class RowIndex:
                 name: TextIndex.load(stem, file_name(name, column.stored_as))
                 for name, column in table.text_indexes.items()
             },
+            packed=load_packed(stem, table),
         )
 
 
@@ -85,6 +90,20 @@ class TableState:
     def columns(self) -> Mapping[str, str]:
         """The SQL name of each column by lower-case name."""
         return self.stored.sql_names
+
+    def read(self, rows: IntArray, wanted: AbstractSet[str]) -> pa.Table:
+        """Return columns, by lower-case name, of rows whose numbers are sorted, removed ones too.
+
+        Columns that no row has are left out, and so are arrays.
+        """
+        # A run may be older than all columns that are wanted; its rows have keys at least.
+        columns = wanted | {name.lower() for name in self.stored.key}
+        found = [
+            table
+            for index in (self.base_index, self.delta_index)
+            for table in index.packed.tables(rows, columns)
+        ]
+        return pa.concat_tables(found, promote_options="default") if found else pa.table({})
 
     @cached_property
     def base_gone(self) -> IntArray:

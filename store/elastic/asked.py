@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,10 +21,10 @@ from store.planner import (
     column_conditions,
     conditions_of,
     narrowings,
-    spatial_condition,
+    told_by_region,
 )
 from store.port import Site
-from store.served import Source, pieces, sought_texts
+from store.served import sought_texts, with_sources
 from store.spherical.refine import MAX_RANGES, covering
 
 _WORTH = ((0.3, 4), (1.5, 8))
@@ -104,7 +104,7 @@ def asked_of(
         if body is not None and sought.table.by_name[next(iter(sought.texts))].served:
             found[sought.alias].filters.append(body)
     for asked in found.values():
-        asked.used = _with_sources(asked.table, asked.used, site)
+        asked.used = with_sources(asked.table, asked.used, site)
     return found
 
 
@@ -147,20 +147,3 @@ def _most_ranges(region: Region) -> int:
     if not isinstance(region, Circle):
         return MAX_RANGES
     return next((most for radius, most in _WORTH if region.radius <= radius), MAX_RANGES)
-
-
-def told_by_region(narrowing: Narrowing) -> bool:
-    """Whether rows that stand in the relation fulfil the condition; a distance may leave the rim out."""
-    condition = narrowing.condition
-    return isinstance(condition, tree.Comparison) and spatial_condition(condition) is not None
-
-
-def _with_sources(table: schemas.Table, used: Iterable[str], site: Site) -> set[str]:
-    """Return the columns that are needed to show some: themselves, and those that theirs are made from."""
-    found = set(used)
-    declared: Mapping[str, schemas.Column] = table.by_name
-    for column in (declared[name] for name in used if name in declared):
-        found |= {piece.name.lower() for piece in pieces(column, site) if isinstance(piece, Source)}
-        if column.rights_of:
-            found.add(column.rights_of.lower())
-    return found & declared.keys()

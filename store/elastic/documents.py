@@ -34,7 +34,7 @@ from schemas.elastic import (
 from schemas.names import holds_names, name_keys
 from sky.footprints import CIRCLE, POINT, POLYGON, Footprints
 from sky.healpix import STORED_ORDER
-from store.elastic.packed import Layout
+from store.elastic.packed import pack
 from store.lake.rows import keys_of
 
 Operation: TypeAlias = tuple[str, bytes]
@@ -76,11 +76,10 @@ def _bounded(key: str) -> str:
 
 def creations(table: schemas.Table, rows: Iterable[pa.RecordBatch], version: int) -> Iterator[Operation]:
     """Write the documents of rows that a version brought; one that is there already stays as it is."""
-    layout = Layout.of(table)
     for batch in _slices(rows):
         names, columns = _columns(table, batch)
         names.append(ROW)
-        columns.append(layout.pack(batch))
+        columns.append(pack(table, batch))
         for key, *values in zip(document_keys(batch, table.key), *columns, strict=True):
             found = {name: value for name, value in zip(names, values, strict=True) if value is not None}
             name = f"{key}@{version}"

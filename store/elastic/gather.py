@@ -17,9 +17,10 @@ from schemas.elastic import CELL, ROW, field_name, is_indexed
 from store.elastic.client import EngineError
 from store.elastic.columns import Body
 from store.elastic.documents import live_at
-from store.elastic.packed import Garbled, Layout
+from store.elastic.packed import unpack
 from store.elastic.reach import SEARCH_SECONDS
 from store.limits import TimeLimit
+from store.packed import Garbled
 
 MOST_ROWS = 30_000
 """Rows that are gathered for one alias of a query; for more, the lake's columns are read sooner.
@@ -130,7 +131,7 @@ class Search:
     def _unpacked(self, hits: Sequence[Mapping[str, Any]], columns: AbstractSet[str]) -> pa.Table:
         wanted = {*columns, HEALPIX} if self.table.position else columns
         try:
-            return Layout.of(self.table).unpack([hit["fields"][ROW][0] for hit in hits], wanted)
+            return unpack(self.table, [hit["fields"][ROW][0] for hit in hits], wanted)
         except (Garbled, KeyError) as error:
             # Somebody else changed a document.
             raise EngineError(f"{self.index} has rows that cannot be read: {error}") from None

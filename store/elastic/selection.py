@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from query import tree
 from sky.footprints import Footprints
 from store.elastic.aggregates import aggregations, groups, single_rows
-from store.elastic.asked import Asked, asked_of, told_by_region
+from store.elastic.asked import Asked, asked_of
 from store.elastic.client import EngineError, in_words
 from store.elastic.first import First, beside, firsts
 from store.elastic.gather import FIRST_ROWS, MOST_ROWS, Inexact, Search
@@ -30,7 +30,7 @@ from store.elastic.reach import Reach
 from store.elastic.state import State
 from store.elastic.whole import Whole, changed, wholes
 from store.limits import TimeLimit
-from store.planner import Narrowing, Relation
+from store.planner import Narrowing, Relation, told_by_region
 from store.port import Site
 from store.spherical.refine import footprints_related, positions_inside, searched
 

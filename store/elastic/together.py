@@ -17,12 +17,13 @@ from query import tree
 from schemas import Kind
 from schemas.elastic import field_name
 from store.elastic.aggregates import key_value
-from store.elastic.asked import Asked, told_by_region
+from store.elastic.asked import Asked
 from store.elastic.columns import Body
 from store.elastic.first import First, firsts
 from store.elastic.gather import MOST_ROWS, Inexact, Search, as_array
 from store.elastic.selection import Selector
 from store.elastic.whole import grouped
+from store.planner import told_by_region
 from store.port import Sought
 from store.search import Pairs, table_of, values_of, with_facets
 

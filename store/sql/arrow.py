@@ -230,7 +230,7 @@ def run_on_arrow(
     allowed.check()
     plain = shown_as_they_are(query, source, known=known, limit=limit)
     if plain is not None:
-        return Answer(version, query.columns, _batches(plain), notes(query))
+        return Answer(version, query.columns, batches_of(plain), notes(query))
     compiled, registered = compile_on_arrow(query, source, known=known, limit=limit)
     allowed.check()
     rows = RunningQuery(instance.cursor(), _nothing, compiled, registered, allowed)
@@ -248,7 +248,7 @@ def shown_as_they_are(
     return plain_rows(query, rows, source.site, known=known, limit=limit)
 
 
-def _batches(rows: pa.Table) -> Iterator[pa.RecordBatch]:
+def batches_of(rows: pa.Table) -> Iterator[pa.RecordBatch]:
     """Yield rows in batches, until it is closed."""
     yield from rows.to_batches(BATCH_ROWS)
 

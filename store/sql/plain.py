@@ -51,17 +51,25 @@ def table_of(query: tree.Query, known: AbstractSet[int]) -> tree.TableRef | None
 
 
 def plain_rows(
-    query: tree.Query, rows: pa.Table, site: Site, *, known: AbstractSet[int], limit: int | None
+    query: tree.Query,
+    rows: pa.Table,
+    site: Site,
+    *,
+    known: AbstractSet[int],
+    limit: int | None,
+    moment: datetime | None = None,
 ) -> pa.Table | None:
     """Answer a query of the table that ``table_of`` found from its rows; None when only the engine can.
 
-    Columns of ``rows`` are named as the lake names them, in any order; those that lack are NULL.
+    Columns of ``rows`` are named as the lake names them, in any order; those that lack are NULL. ``moment``
+    (UTC) is what the query takes for now, if that has been read already.
     """
     source = table_of(query, known)
     if source is None or not isinstance(query, tree.Select):
         return None
     try:
-        return _Answer(query, source, site, known).of(rows, limit)
+        moment = moment or datetime.now(UTC).replace(tzinfo=None)
+        return _Answer(query, source, site, known, moment).of(rows, limit)
     except _NotPlain:
         return None
 
@@ -70,12 +78,17 @@ class _Answer:
     """Makes the answer of a query."""
 
     def __init__(
-        self, query: tree.Select, source: tree.TableRef, site: Site, known: AbstractSet[int]
+        self,
+        query: tree.Select,
+        source: tree.TableRef,
+        site: Site,
+        known: AbstractSet[int],
+        moment: datetime,
     ) -> None:
         self._query = query
         self._table = source.table
         self._site = site
-        self._moment = datetime.now(UTC).replace(tzinfo=None)
+        self._moment = moment
         found = (_texts(each, source.alias) for each in conjuncts(query.where) if id(each) not in known)
         self._tests = [each for each in found if each is not None]
 

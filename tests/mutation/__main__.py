@@ -24,7 +24,10 @@ from tests.mutation.changes import changed, changes
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_FOLLOWING = ("follower", "delta", "generation", "state", "wanted", "selection", "snapshot", "layout")
+_FOLLOWING = (
+    *("follower", "delta", "few", "generation", "layout", "packed", "planned"),
+    *("selection", "snapshot", "state", "wanted"),
+)
 
 _ANSWERING = (
     *("aggregates", "asked", "circles", "columns", "filters", "first", "gather"),
@@ -45,7 +48,7 @@ AREAS = {
         ("tests/store/duckdb", "tests/store/lake", "tests/store/test_planner.py"),
     ),
     "elastic": (
-        (*(f"store/elastic/{name}.py" for name in _ANSWERING), "store/planner.py"),
+        (*(f"store/elastic/{name}.py" for name in _ANSWERING), "store/packed.py", "store/planner.py"),
         (
             "tests/store/test_planner.py",
             *(

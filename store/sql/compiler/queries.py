@@ -91,6 +91,24 @@ def compile_query(
     )
 
 
+def compile_numbers(
+    select: tree.Select,
+    tables: Tables,
+    column: str,
+    *,
+    nodes: Sequence[Any],
+    known: AbstractSet[int],
+    limit: int | None,
+) -> Compiled:
+    """Write a query for which rows of one stored table a select shows, by the ``column`` that numbers them.
+
+    The select must neither group rows nor tell equal ones apart. Where it is cut, the first rows of each
+    part of the table are told, in no order.
+    """
+    sql = _Writer(nodes, tables, known).numbers(select, column, limit)
+    return Compiled(sql, (schemas.Column(name="number", kind=schemas.Kind.LONG),))
+
+
 class _Writer:
     def __init__(self, nodes: Sequence[Any], tables: Tables, known: AbstractSet[int]) -> None:
         self._scope = Scope(nodes, tables.columns)
@@ -111,6 +129,22 @@ class _Writer:
             case tree.With():
                 named = [self._named(name, part) for name, part in query.named]
                 return f"WITH {', '.join(named)} {self.query(query.body, limit)}"
+
+    def numbers(self, select: tree.Select, column: str, limit: int | None) -> str:
+        needed = _needed(select, limit)
+        cut = [f"LIMIT {needed}"] if needed is not None else []
+        written = []
+        for part in self._direct(select.source):
+            source, where = self._from(select.source, [part])
+            if select.where is not None:
+                where.append(self._condition(select.where))
+            keys = [self._value(key.expression) for key in select.order_by] if cut else []
+            order = [_order_by(select.order_by, keys)] if keys else []
+            condition = [f"WHERE {' AND '.join(where)}"] if where else []
+            written.append(
+                " ".join([f"(SELECT {column} AS o0 FROM {source}", *condition, *order, *cut]) + ")"
+            )
+        return " UNION ALL ".join(written) or "SELECT 0::BIGINT AS o0 WHERE false"
 
     def _named(self, name: str, query: tree.Query) -> str:
         # Left to itself the engine may put a query in the place of each of its names, which doubles the plan
@@ -158,8 +192,7 @@ class _Writer:
 
         The engine reads all columns of few rows only where one table is ordered by itself.
         """
-        bounds = [bound for bound in (select.top, limit) if bound is not None]
-        needed = min(bounds) + (select.offset or 0)
+        needed = _needed(select, limit)
         firsts = []
         for part in direct:
             source, where = self._from(select.source, [part])
@@ -253,13 +286,19 @@ def _is_output(key: str) -> bool:
 
 def _first_rows(select: tree.Select, limit: int | None) -> bool:
     """Whether a query is for a few first rows of an order that rows have one by one."""
-    bounds = [bound for bound in (select.top, limit) if bound is not None]
-    if not select.order_by or not bounds or min(bounds) + (select.offset or 0) > LATE_ROWS:
+    needed = _needed(select, limit)
+    if not select.order_by or needed is None or needed > LATE_ROWS:
         return False
     if select.distinct or select.group_by or select.having is not None:
         return False
     computed = (*(output.expression for output in select.outputs), *select.order_by)
     return not any(isinstance(node, tree.Aggregate) for node in tree.walk(computed))
+
+
+def _needed(select: tree.Select, limit: int | None) -> int | None:
+    """Return how many first rows there have to be; None for all."""
+    bounds = [bound for bound in (select.top, limit) if bound is not None]
+    return min(bounds) + (select.offset or 0) if bounds else None
 
 
 def _order_by(order: tuple[tree.Order, ...], keys: Iterable[str]) -> str:

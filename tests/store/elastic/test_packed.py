@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from schemas import Column, Kind, Table
 from schemas.arrow import HEALPIX, arrow_type
 from schemas.elastic import packed_columns
-from store.elastic.packed import Garbled, Layout
+from store.elastic.packed import pack, unpack
+from store.packed import Garbled
 from tests.store.elastic.values import VALUES
 
 
@@ -53,8 +54,7 @@ def names(declared: Table) -> set[str]:
 @settings(max_examples=40)
 @given(batches())
 def test_rows_come_back_as_they_were(batch: pa.RecordBatch) -> None:
-    layout = Layout.of(ALL)
-    found = layout.unpack(layout.pack(batch), names(ALL))
+    found = unpack(ALL, pack(ALL, batch), names(ALL))
     found.validate(full=True)
     for name in batch.schema.names:
         assert found[name].combine_chunks().equals(batch.column(name)), name
@@ -67,9 +67,8 @@ def test_any_rows_in_any_order_and_some_columns_alone_can_be_read(
 ) -> None:
     order = list(range(batch.num_rows)) * 2
     chance.shuffle(order)
-    layout = Layout.of(ALL)
-    packed = layout.pack(batch)
-    found = layout.unpack([packed[place] for place in order], wanted)
+    packed = pack(ALL, batch)
+    found = unpack(ALL, [packed[place] for place in order], wanted)
     assert {name.lower() for name in found.column_names} == wanted
     assert found.num_rows == len(order)
     for name in found.column_names:
@@ -79,7 +78,7 @@ def test_any_rows_in_any_order_and_some_columns_alone_can_be_read(
 @settings(max_examples=20)
 @given(batches())
 def test_a_row_is_whole_threes_of_bytes(batch: pa.RecordBatch) -> None:
-    assert all(len(row) % 4 == 0 and "=" not in row for row in Layout.of(ALL).pack(batch))
+    assert all(len(row) % 4 == 0 and "=" not in row for row in pack(ALL, batch))
 
 
 def test_a_slice_is_packed_as_its_rows_are_alone() -> None:
@@ -90,22 +89,19 @@ def test_a_slice_is_packed_as_its_rows_are_alone() -> None:
             "p": pa.array([[1.0], [], None, [2.0, 3.0]], arrow_type(declared.columns[1])),
         }
     )
-    layout = Layout.of(declared)
-    assert layout.pack(batch.slice(1, 2)) == layout.pack(batch)[1:3]
+    assert pack(declared, batch.slice(1, 2)) == pack(declared, batch)[1:3]
 
 
 def test_the_cell_of_a_position_is_part_of_the_row_and_missing_without_one() -> None:
     declared = table(*(Column(name=name, kind=Kind.DOUBLE) for name in ("ra", "dec")), position=("ra", "dec"))
     batch = pa.record_batch({"ra": [1.0, None], "dec": [2.0, None], HEALPIX: pa.array([7, -1], pa.int64())})
-    layout = Layout.of(declared)
-    assert layout.unpack(layout.pack(batch), {HEALPIX}).to_pydict() == {HEALPIX: [7, None]}
+    assert unpack(declared, pack(declared, batch), {HEALPIX}).to_pydict() == {HEALPIX: [7, None]}
 
 
 def test_what_is_no_finite_number_is_missing_and_so_is_a_column_that_the_rows_lack() -> None:
     declared = table(Column(name="x", kind=Kind.FLOAT), Column(name="n", kind=Kind.TEXT))
     batch = pa.record_batch({"X": pa.array([float("nan"), float("-inf"), -0.0], pa.float64())})
-    layout = Layout.of(declared)
-    found = layout.unpack(layout.pack(batch), {"x", "n"}).to_pydict()
+    found = unpack(declared, pack(declared, batch), {"x", "n"}).to_pydict()
     assert str(found) == "{'n': [None, None, None], 'x': [None, None, -0.0]}"
 
 
@@ -129,11 +125,11 @@ def test_another_layout_is_known_by_the_declared_columns(changed: tuple[Column, 
     [b"", b"\xff" * 9, b"\0" * 6, b"\x03" + b"\0" * 8, b"\x03" + b"\0" * 8 + b"\xff\0\0\0" + b"\0" * 5],
 )
 def test_other_bytes_are_refused(bytes_: bytes) -> None:
-    layout = Layout.of(table(Column(name="a", kind=Kind.LONG), Column(name="b", kind=Kind.TEXT)))
+    declared = table(Column(name="a", kind=Kind.LONG), Column(name="b", kind=Kind.TEXT))
     with pytest.raises(Garbled):
-        layout.unpack([base64.b64encode(bytes_).decode()], {"a", "b"})
+        unpack(declared, [base64.b64encode(bytes_).decode()], {"a", "b"})
 
 
 def test_what_is_no_base64_is_refused() -> None:
     with pytest.raises(Garbled):
-        Layout.of(table(Column(name="a", kind=Kind.LONG))).unpack(["abc"], {"a"})
+        unpack(table(Column(name="a", kind=Kind.LONG)), ["abc"], {"a"})
