@@ -29,6 +29,10 @@ MOST_ROWS = 4_096
 """Rows up to which reading them by number is sooner done than having the engine read them."""
 
 
+MOST_BYTES = 2**26
+"""Bytes of them, packed, up to which they are read together."""
+
+
 @dataclass(frozen=True)
 class Few:
     """A query that is answered so.
@@ -46,12 +50,14 @@ class Few:
     numbers: Compiled | None
 
     def answer(self, ask: Callable[[Compiled], IntArray]) -> pa.Table | None:
-        """Return the rows of the answer; None when only the engine can put them in order."""
+        """Return the rows of the answer; None when the engine has to read them or put them in order."""
         planned = self.planned
         if self.numbers is not None:
             rows = np.sort(ask(self.numbers))
         else:
             rows = np.setdiff1d(planned.selections[self.alias].rows(), self.table.gone, assume_unique=True)
+        if self.table.size(rows) > MOST_BYTES:
+            return None
         found = self.table.read(rows, self.wanted)
         return plain_rows(
             self.query,

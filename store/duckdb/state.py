@@ -91,6 +91,10 @@ class TableState:
         """The SQL name of each column by lower-case name."""
         return self.stored.sql_names
 
+    def size(self, rows: IntArray) -> int:
+        """Return how many bytes rows whose numbers are sorted have, packed."""
+        return sum(index.packed.size(rows) for index in (self.base_index, self.delta_index))
+
     def read(self, rows: IntArray, wanted: AbstractSet[str]) -> pa.Table:
         """Return columns, by lower-case name, of rows whose numbers are sorted, removed ones too.
 

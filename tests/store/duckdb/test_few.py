@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from store.duckdb import DuckIndex, few, snapshot
@@ -99,6 +100,19 @@ def test_many_rows_are_left_to_the_engine(index: DuckIndex, monkeypatch: pytest.
     assert told(index, text) == ("by their number", False)
     monkeypatch.setattr(few, "MOST_ROWS", len(found) - 1)
     assert told(index, text) == ("by the engine", True)
+    assert read(index, text) == found
+
+
+def test_rows_of_long_texts_are_left_to_the_engine(index: DuckIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"SELECT id, name FROM sky.obs WHERE {CONE} ORDER BY id"
+    found = read(index, text)
+
+    def none(*_: Any) -> Any:
+        pytest.fail("they are read by number")
+
+    monkeypatch.setattr(few, "plain_rows", none)
+    table = index._current.state.tables["sky.obs"]
+    monkeypatch.setattr(few, "MOST_BYTES", table.size(np.arange(table.end)) // 100)
     assert read(index, text) == found
 
 

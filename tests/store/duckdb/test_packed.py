@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import Column, Kind, Table
+from store.duckdb import packed as packing
 from store.duckdb.layout import stored_table
 from store.duckdb.packed import PackedRows, Run, load_packed, save_packed
 
@@ -87,6 +88,16 @@ def test_rows_of_another_layout_stay_apart() -> None:
     packed = packed.with_more(Run.of(wider, [later], 2))
     early, late = packed.tables(np.arange(4), {"id", "new"})
     assert (early.column_names, late.column_names) == (["id"], ["id", "new"])
+
+
+def test_batches_of_long_texts_are_packed_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "PACKED_BYTES", 100)
+    assert [piece.num_rows for piece in packing._pieces(rows(0, 9))] != [9]
+    run = Run.of(STORED, [rows(0, 9)], 0)
+    save_packed(tmp_path / "t0", STORED, [rows(0, 9)])
+    for packed in (PackedRows((run,)), load_packed(tmp_path / "t0", STORED)):
+        assert read(packed, list(range(9)), {"id"})["id"].to_pylist() == list(range(9))
+        assert packed.size(np.arange(3, 20)) == run.ends[-1] - run.ends[2]
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])
