@@ -20,14 +20,13 @@ from store.duckdb.planned import Planned
 from store.duckdb.state import TableState
 from store.planner import conjuncts
 from store.served import with_sources
-from store.sql.compiler import Compiled, compile_numbers
+from store.sql.compiler import Compiled, compile_numbers, rows_needed
 from store.sql.plain import plain_rows, table_of
 
 IntArray = NDArray[np.int64]
 
 MOST_ROWS = 4_096
 """Rows up to which reading them by number is sooner done than having the engine read them."""
-
 
 MOST_BYTES = 2**26
 """Bytes of them, packed, up to which they are read together."""
@@ -87,8 +86,8 @@ def few_rows(planned: Planned) -> Few | None:
     within = selection is not None and selection.count <= MOST_ROWS
     if within and table_of(query, planned.known) is not None:
         return Few(planned, query, source.alias, table, wanted, planned.known, None)
-    bounds = [bound for bound in (query.top, planned.limit) if bound is not None]
-    if not within and (not bounds or min(bounds) + (query.offset or 0) > MOST_ROWS):
+    needed = rows_needed(query, planned.limit)
+    if not within and (needed is None or needed > MOST_ROWS):
         return None
     numbers = compile_numbers(
         query, planned.tables, ROW, nodes=planned.nodes, known=planned.known, limit=planned.limit

@@ -132,7 +132,7 @@ def _write_table(
 
 def _in_order(database: duckdb.DuckDBPyConnection, stored: StoredTable) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a table as it stores them, in the order of their numbers."""
-    columns = {column.name: column.stored_as for column in stored.columns if not column.array}
+    columns = {column.name: column.stored_as for column in stored.packed}
     names, count = list(columns), 0
     sql = f"SELECT {', '.join([ROW, *columns.values()])} FROM {stored.stored_as}"
     for batch in database.sql(sql).to_arrow_reader(_PACKED_AT_ONCE):

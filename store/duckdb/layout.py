@@ -78,6 +78,11 @@ class StoredTable:
         return {name: column.stored_as for name, column in self.by_name.items()}
 
     @cached_property
+    def packed(self) -> tuple[StoredColumn, ...]:
+        """The columns that packed rows have: all but arrays."""
+        return tuple(column for column in self.columns if not column.array)
+
+    @cached_property
     def text_indexes(self) -> Mapping[str, StoredColumn]:
         """The columns whose texts, or the keys of these, are indexed, by what the index is called."""
         keys = {key_column(name): self.by_name[name] for name in self.names}

@@ -19,7 +19,6 @@ from store.spherical.cover import load_array
 IntArray = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
-
 PACKED_BYTES = 2**28
 """Bytes of a batch up to which it is packed as a whole."""
 
@@ -99,7 +98,7 @@ class PackedRows:
 
 def layout_of(stored: StoredTable) -> Layout:
     """Return how the rows of a stored table are packed."""
-    columns = ((column.name, Kind(column.kind), False) for column in stored.columns if not column.array)
+    columns = ((column.name, Kind(column.kind), False) for column in stored.packed)
     return Layout.of(tuple(columns), finite=False)
 
 

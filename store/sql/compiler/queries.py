@@ -131,7 +131,7 @@ class _Writer:
                 return f"WITH {', '.join(named)} {self.query(query.body, limit)}"
 
     def numbers(self, select: tree.Select, column: str, limit: int | None) -> str:
-        needed = _needed(select, limit)
+        needed = rows_needed(select, limit)
         cut = [f"LIMIT {needed}"] if needed is not None else []
         written = []
         for part in self._direct(select.source):
@@ -192,7 +192,7 @@ class _Writer:
 
         The engine reads all columns of few rows only where one table is ordered by itself.
         """
-        needed = _needed(select, limit)
+        needed = rows_needed(select, limit)
         firsts = []
         for part in direct:
             source, where = self._from(select.source, [part])
@@ -286,7 +286,7 @@ def _is_output(key: str) -> bool:
 
 def _first_rows(select: tree.Select, limit: int | None) -> bool:
     """Whether a query is for a few first rows of an order that rows have one by one."""
-    needed = _needed(select, limit)
+    needed = rows_needed(select, limit)
     if not select.order_by or needed is None or needed > LATE_ROWS:
         return False
     if select.distinct or select.group_by or select.having is not None:
@@ -295,7 +295,7 @@ def _first_rows(select: tree.Select, limit: int | None) -> bool:
     return not any(isinstance(node, tree.Aggregate) for node in tree.walk(computed))
 
 
-def _needed(select: tree.Select, limit: int | None) -> int | None:
+def rows_needed(select: tree.Select, limit: int | None) -> int | None:
     """Return how many first rows there have to be; None for all."""
     bounds = [bound for bound in (select.top, limit) if bound is not None]
     return min(bounds) + (select.offset or 0) if bounds else None
