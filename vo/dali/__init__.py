@@ -10,7 +10,7 @@ from vo.dali.faults import (
     fault_of,
 )
 from vo.dali.limits import Limits, RowLimit
-from vo.dali.params import Parameters
+from vo.dali.params import Parameters, PostedFile
 from vo.dali.rows import Ending, Rows
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Limits",
     "NotFoundFault",
     "Parameters",
+    "PostedFile",
     "RowLimit",
     "Rows",
     "TransientFault",

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
 
 from vo.dali.faults import UsageFault
 
 
-class Parameters:
-    """The parameters of one request, from its query string and its body."""
+@dataclass(frozen=True, slots=True)
+class PostedFile:
+    """A file in a multipart form: its name and media type as the client says, and its bytes, from the start.
 
-    def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
-        self._values: dict[str, list[Any]] = {}
-        for name, value in pairs:
+    Who took the request closes the file once it is answered.
+    """
+
+    name: str
+    media_type: str
+    file: BinaryIO
+
+
+class Parameters:
+    """The parameters of one request, from its query string and its body.
+
+    Names have no case, but ``pairs`` keeps them as they were given.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str | PostedFile]]) -> None:
+        self.pairs: Sequence[tuple[str, str | PostedFile]] = tuple(pairs)
+        self._values: dict[str, list[str | PostedFile]] = {}
+        for name, value in self.pairs:
             self._values.setdefault(name.upper(), []).append(value)
 
     def __contains__(self, name: str) -> bool:
@@ -23,6 +40,10 @@ class Parameters:
     def many(self, name: str) -> list[str]:
         """Return all values of a parameter, in their order."""
         return [_text(name, value) for value in self._values.get(name.upper(), [])]
+
+    def files(self, name: str) -> list[PostedFile]:
+        """Return the files that were posted under a name, in their order."""
+        return [value for value in self._values.get(name.upper(), []) if isinstance(value, PostedFile)]
 
     def one(self, name: str) -> str | None:
         """Return the value of a parameter that has at most one; an empty value counts as none.
@@ -79,7 +100,7 @@ class Parameters:
         return None
 
 
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str):
+def _text(name: str, value: str | PostedFile) -> str:
+    if isinstance(value, PostedFile):
         raise UsageFault(f"{name.upper()} must be text, not a file")
     return value

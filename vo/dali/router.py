@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 from typing_extensions import override
 
 from vo.dali.faults import DefaultFault, Fault, UsageFault
-from vo.dali.params import Parameters
+from vo.dali.params import Parameters, PostedFile
 from vo.ports import Ports
 from vo.reply import Body, Reply, error_reply
 
@@ -36,21 +37,25 @@ FaultHandler = Callable[[Ports, Fault], Reply]
 """Turns a fault into an answer, as a protocol wants it."""
 
 
-async def parameters(request: Request) -> Parameters:
-    """Read the parameters of a request: of the URL, and of a form in its body.
+@asynccontextmanager
+async def parameters(request: Request) -> AsyncIterator[Parameters]:
+    """Read the parameters of a request, of the URL and of a form in its body; its files are open meanwhile.
 
     Raises
     ------
     UsageFault
         When the body is too large, or no form.
     """
-    pairs: list[tuple[str, Any]] = list(request.query_params.multi_items())
-    if request.method == "POST":
-        pairs += await _posted(Request(request.scope, _limited(request.receive)))
-    return Parameters(pairs)
+    pairs: list[tuple[str, str | PostedFile]] = list(request.query_params.multi_items())
+    if request.method != "POST":
+        yield Parameters(pairs)
+        return
+    async with AsyncExitStack() as opened:
+        pairs += await _posted(Request(request.scope, _limited(request.receive)), opened)
+        yield Parameters(pairs)
 
 
-async def _posted(request: Request) -> list[tuple[str, Any]]:
+async def _posted(request: Request, opened: AsyncExitStack) -> list[tuple[str, str | PostedFile]]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _FORMS:
         if await request.body():
@@ -58,10 +63,16 @@ async def _posted(request: Request) -> list[tuple[str, Any]]:
             raise UsageFault(f"parameters are posted as a form ({' or '.join(_FORMS)}), not as {given}")
         return []
     try:
-        async with request.form(max_part_size=_LARGEST_REQUEST) as form:
-            return list(form.multi_items())
+        form = await opened.enter_async_context(request.form(max_part_size=_LARGEST_REQUEST))
+        return [(name, _given(value)) for name, value in form.multi_items()]
     except HTTPException as error:
         raise UsageFault(f"the form cannot be read: {error.detail}") from error
+
+
+def _given(value: str | UploadFile) -> str | PostedFile:
+    if isinstance(value, str):
+        return value
+    return PostedFile(value.filename or "", value.content_type or "", value.file)
 
 
 def asks_head(request: Request) -> bool:
@@ -96,7 +107,8 @@ async def respond(
         return _response(handler(given), head=asks_head(request))
 
     try:
-        return await run_in_threadpool(work, await parameters(request))
+        async with parameters(request) as given:
+            return await run_in_threadpool(work, given)
     except Fault as fault:
         return _response(on_fault(ports, fault))
     except Exception:  # noqa: BLE001 - whatever it was, the client gets a document it can read

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vo.dali import Limits, Parameters, UsageFault
+from vo.dali import Limits, Parameters, PostedFile, UsageFault
 
 
 @given(st.sampled_from(["query", "QUERY", "Query", "qUERY"]), st.text(min_size=1))
@@ -25,8 +27,11 @@ def test_an_empty_value_counts_as_none() -> None:
 
 
 def test_a_file_is_no_text() -> None:
+    file = PostedFile("query.txt", "text/plain", io.BytesIO(b"SELECT"))
+    params = Parameters([("QUERY", file), ("QUERY", "SELECT")])
     with pytest.raises(UsageFault, match="must be text"):
-        Parameters([("QUERY", object())]).one("QUERY")
+        params.one("QUERY")
+    assert params.files("query") == [file]
 
 
 @pytest.mark.parametrize("text", ["1.5", "-1e3", " 2 ", "+4"])
