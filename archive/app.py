@@ -17,6 +17,7 @@ from archive.api.router import build_router as build_api
 from archive.context import request_id
 from archive.files.router import build_router as build_files
 from archive.landing.router import build_router as build_pages
+from archive.links.linker import IndexLinker
 from archive.metrics import Metrics
 from archive.middleware import Gate
 from archive.presence import Presence
@@ -78,7 +79,13 @@ def _ports(process: Process) -> Ports:
     limits = Limits(
         default_rows=settings.default_rows, hard_rows=settings.most_rows, seconds=settings.query_seconds
     )
-    return Ports(index=process.index, site=process.site, limits=limits, request_id=request_id)
+    return Ports(
+        index=process.index,
+        site=process.site,
+        limits=limits,
+        request_id=request_id,
+        linker=IndexLinker(process.index, process.site, process.policy),
+    )
 
 
 async def _failure(_: Request, __: Exception) -> Response:

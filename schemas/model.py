@@ -69,7 +69,8 @@ class Column(_Declaration):
     ``rights_of`` names a time column: while that time is in the future the row shows ``proprietary``, after
     it what else it stores, or ``public``; a row without a time shows what it stores, or ``public``.
     ``array`` makes a numeric column a list: ``"*"`` for any length, ``"3"`` for three. ``ascii`` promises
-    that a text is ASCII, so that VOTable may call it ``char``.
+    that a text is ASCII, so that VOTable may call it ``char``. ``dataset`` says that its values identify data
+    products of the archive, which knows their links.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Column(_Declaration):
     indexed: bool = False
     std: bool = False
     facet: bool = False
+    dataset: bool = False
     values: tuple[str, ...] = ()
 
     def renamed(self, name: str) -> Self:

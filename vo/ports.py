@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import schemas
 from store.port import Index, QueryError, Site
 from vo.dali import Limits, fault_of
+from vo.links import Linker, Unlinked
 
 
 def _no_request() -> str:
@@ -19,13 +20,14 @@ def _no_request() -> str:
 class Ports:
     """The index to ask, the limits to keep, and what answers say about where they come from.
 
-    ``request_id`` returns the id of the request in work.
+    ``request_id`` returns the id of the request in work; ``linker`` knows the links of data products.
     """
 
     index: Index
     site: Site
     limits: Limits
     request_id: Callable[[], str] = _no_request
+    linker: Linker = field(default_factory=Unlinked)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def declarations(self) -> schemas.Schemas:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vo.datalink import router as datalink
 from vo.ports import Ports
 from vo.scs import router as scs
+from vo.sia2 import router as sia2
 from vo.tap import router as tap
 
 if TYPE_CHECKING:
@@ -58,5 +60,26 @@ SCS = Protocol(
     example=("/ivoa.ObsCore", {"RA": "53.1", "DEC": "-27.8", "SR": "0.1"}),
 )
 
-PROTOCOLS: tuple[Protocol, ...] = (TAP, SCS)
+SIA2 = Protocol(
+    name="sia2",
+    title="Simple Image Access 2.0",
+    use="images and cubes by region, wavelength, time and more: Aladin, pyvo",
+    path="/sia2",
+    standard_id="ivo://ivoa.net/std/SIA#query-2.0",
+    build=sia2.build_router,
+    example=("/query", {"POS": "CIRCLE 53.1 -27.8 5", "MAXREC": "5"}),
+)
+
+DATALINK = Protocol(
+    name="datalink",
+    title="DataLink 1.1",
+    use="what belongs to a data product: header, what it was made from, what was made from it",
+    path="/datalink",
+    entry="/links",
+    standard_id="ivo://ivoa.net/std/DataLink#links-1.1",
+    build=datalink.build_router,
+    example=("/links", {"ID": "ivo://onedfs.example/ID?none"}),
+)
+
+PROTOCOLS: tuple[Protocol, ...] = (TAP, SCS, SIA2, DATALINK)
 """Every protocol we publish."""

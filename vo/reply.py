@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import schemas
 from query import tree
 from store.limits import TimeLimit
 from store.port import Answer, QueryError
 from vo.dali import Fault, RowLimit, Rows, fault_of
+from vo.descriptors import LINKS, datalink
 from vo.formats.registry import Format
 from vo.ports import Ports
 from vo.votable.document import Head, Info, error_document
@@ -95,6 +96,7 @@ def answer(
         head = question.head.with_infos(
             Info("lake_version", str(found.version)), Info("request_id", ports.request_id())
         )
+        head = replace(head, services=datalink(ports.url(LINKS), found.columns))
         body = Body(form.write(rows, head), resources.pop_all())
         return Reply(body, media_type, headers={"Content-Disposition": _file_name(head.table_name, form)})
 

@@ -60,6 +60,32 @@ def test_cone_search_and_json_find_what_tap_finds(
     assert set(tap.search(answer["adql"])["dp_id"]) == by_tap
 
 
+def test_image_search_and_links_lead_to_the_cube_and_its_header(
+    server: Server, cube_id: str, small_holdings: Holdings
+) -> None:
+    service = pyvo.dal.SIA2Service(f"{server.url}/sia2")
+    found = service.search(pos=(*ABELL_478, 0.1), data_type="cube", calib_level=2, maxrec=10)
+    assert list(found["dp_id"]) == [cube_id]
+    (links,) = found.iter_datalinks()
+    (this,) = links.bysemantics("#this", include_narrower=False)
+    original = (small_holdings.folder / CUBE).read_bytes()
+    assert httpx.get(this.access_url).content == original
+    assert this.content_length == len(original)
+    (header,) = links.bysemantics("#auxiliary", include_narrower=False)
+    assert "DATACUBE_FINAL" in httpx.get(header.access_url).text
+
+
+def test_links_are_found_from_any_query_with_identifiers(
+    tap: pyvo.dal.TAPService, small_holdings: Holdings
+) -> None:
+    found = tap.search("SELECT s_ra, obs_publisher_did AS product FROM ivoa.ObsCore")
+    linked = {
+        str(this["ID"]) for links in found.iter_datalinks() for this in links if this.semantics == "#this"
+    }
+    assert linked == {str(row["product"]) for row in found}
+    assert len(linked) == len(small_holdings.accepted)
+
+
 def test_every_access_url_gives_the_exact_bytes(tap: pyvo.dal.TAPService, small_holdings: Holdings) -> None:
     rows = tap.search(
         """SELECT o.access_url, f.checksum, f.name

@@ -44,8 +44,22 @@ def test_votlint_reads_the_answers_of_tap(server: Server, answer: Path, form: st
         ("/scs/ivoa.obscore", {"RA": "400", "DEC": "0", "SR": "1"}),
         ("/tap/sync", {"LANG": "ADQL", "QUERY": "SELECT nonsense FROM nowhere"}),
         ("/api/v1/tables/ivoa.obscore/rows", {"format": "votable"}),
+        ("/sia2", {"POS": "CIRCLE 63.3558 10.4663 1"}),
+        ("/sia2", {"MAXREC": "0"}),
+        ("/sia2", {"BAND": "2 1"}),
+        ("/datalink/links", {"ID": "none"}),
     ],
-    ids=["cone", "cone of nothing", "cone refused", "query refused", "json api"],
+    ids=[
+        "cone",
+        "cone of nothing",
+        "cone refused",
+        "query refused",
+        "json api",
+        "images",
+        "images described",
+        "images refused",
+        "no links",
+    ],
 )
 def test_votlint_reads_other_answers(
     server: Server, answer: Path, path: str, parameters: dict[str, str]
@@ -53,6 +67,16 @@ def test_votlint_reads_other_answers(
     answer.write_bytes(httpx.get(f"{server.url}{path}", params=parameters).content)
     assert answer.read_bytes().startswith(b"<?xml")
     assert stilts("votlint", f"votable={answer}") == ""
+
+
+def test_datalinklint_finds_no_error(server: Server, answer: Path) -> None:
+    query = {"LANG": "ADQL", "QUERY": "SELECT obs_publisher_did FROM ivoa.ObsCore", "RESPONSEFORMAT": "csv"}
+    identifiers = httpx.get(f"{server.url}/tap/sync", params=query).text.split()[1:]
+    answer.write_bytes(
+        httpx.post(f"{server.url}/datalink/links", data={"ID": [*identifiers, "none"]}).content
+    )
+    report = stilts("datalinklint", f"votable={answer}")
+    assert "Errors: 0; Warnings: 0;" in report
 
 
 def test_tapquery_brings_every_row(server: Server, small_holdings: Holdings) -> None:

@@ -26,6 +26,9 @@ _WHOLE = 2**20
 _LARGEST_REQUEST = 8 * 2**20
 """Bytes of a request's body at most."""
 
+_MOST_VALUES = 100_000
+"""Values in a form at most; requests for links have thousands."""
+
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 _LOG = logging.getLogger(__name__)
@@ -63,7 +66,9 @@ async def _posted(request: Request, opened: AsyncExitStack) -> list[tuple[str, s
             raise UsageFault(f"parameters are posted as a form ({' or '.join(_FORMS)}), not as {given}")
         return []
     try:
-        form = await opened.enter_async_context(request.form(max_part_size=_LARGEST_REQUEST))
+        form = await opened.enter_async_context(
+            request.form(max_part_size=_LARGEST_REQUEST, max_fields=_MOST_VALUES)
+        )
         return [(name, _given(value)) for name, value in form.multi_items()]
     except HTTPException as error:
         raise UsageFault(f"the form cannot be read: {error.detail}") from error

@@ -24,6 +24,7 @@ _FIELDS = "fields"
 _ROWS = "rows"
 _ENDING = "ending"
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _TIME_UCD = re.compile(r"time\.(start|end)(;.*)?\Z")
 _POSITION_UCD = re.compile(r"pos\.eq\.(ra|dec)(;meta\.main)?\Z|POS_EQ_(RA|DEC)_MAIN\Z")
 
@@ -38,6 +39,20 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """A service that takes what is in a column of an answer (DataLink 1.1, section 4).
+
+    ``parameter`` is filled from the column at the place ``column``; without that, by the caller.
+    """
+
+    standard_id: str
+    access_url: str
+    description: str
+    parameter: str
+    column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """What an answer says about itself besides its columns."""
 
@@ -45,6 +60,7 @@ class Head:
     table_name: str = "result"
     description: str = ""
     params: tuple[Element, ...] = ()
+    services: tuple[Service, ...] = ()
 
     def with_infos(self, *more: Info) -> Head:
         """Return the same with more INFOs."""
@@ -87,12 +103,22 @@ def reference(column: Column) -> str | None:
     return None
 
 
-def add_field(table: Element, column: Column, *, declare_null: bool) -> None:
-    """Add a column's FIELD; ``declare_null`` names the number that stands for a missing integer."""
+def _field_id(column: Column, place: int) -> str:
+    """Return the ID of a column's FIELD: its name if that can be one: clients prefer IDs to names."""
+    plain = _NAME.match(column.name) and column.name not in ("icrs", "utc", "mjd")
+    return column.name if plain else f"field{place + 1}"
+
+
+def add_field(table: Element, column: Column, *, declare_null: bool, at: int | None = None) -> None:
+    """Add a column's FIELD; ``declare_null`` names the number that stands for a missing integer.
+
+    The identifiers of data products have an ID, by which the descriptions of services refer to them.
+    """
     declared = votable_type(column)
     node = _node(
         table,
         "FIELD",
+        ID=_field_id(column, at) if column.dataset and at is not None else None,
         name=column.name,
         datatype=declared.datatype,
         arraysize=declared.arraysize,
@@ -121,8 +147,8 @@ class _Described:
 def _described(columns: tuple[Column, ...], *, declare_null: bool) -> _Described:
     # Most answers have the columns of one before, and these are most of what stands around few rows.
     table = _node(None, "TABLE")
-    for column in columns:
-        add_field(table, column, declare_null=declare_null)
+    for place, column in enumerate(columns):
+        add_field(table, column, declare_null=declare_null, at=place)
     _, _, inner = etree.tostring(table, encoding="utf-8").partition(b">")
     return _Described(inner.removesuffix(b"</TABLE>"), frozenset(map(reference, columns)))
 
@@ -150,12 +176,36 @@ def envelope(
         inner = _node(inner, tag, **attributes)
     inner.append(etree.ProcessingInstruction(_ROWS, "here"))
     resource.append(etree.ProcessingInstruction(_ENDING, "here"))
+    for service in head.services:
+        _add_service(votable, service, columns)
     text = document(votable)
     # Inside text and attributes the sign "<" is always escaped, so each mark is found once.
     text = text.replace(f"<?{_FIELDS} here?>".encode(), described.fields)
     before, rest = text.split(f"<?{_ROWS} here?>".encode())
     between, after = rest.split(f"<?{_ENDING} here?>".encode())
     return before, between, after
+
+
+def _add_service(votable: Element, service: Service, columns: Sequence[Column]) -> None:
+    """Add the RESOURCE that describes a service (DataLink 1.1, section 4.1)."""
+    resource = _node(votable, "RESOURCE", type="meta", utype="adhoc:service")
+    if service.column is None:
+        resource.set("name", "this")
+    _node(resource, "DESCRIPTION", service.description)
+    for name, value in (("standardID", service.standard_id), ("accessURL", service.access_url)):
+        _node(resource, "PARAM", name=name, datatype="char", arraysize="*", value=value)
+    group = _node(resource, "GROUP", name="inputParams")
+    ref = None if service.column is None else _field_id(columns[service.column], service.column)
+    _node(
+        group,
+        "PARAM",
+        name=service.parameter,
+        datatype="char",
+        arraysize="*",
+        ucd="meta.id;meta.main",
+        value="",
+        ref=ref,
+    )
 
 
 def closing_info(info: Info) -> bytes:

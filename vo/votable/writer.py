@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 
 import pyarrow as pa
@@ -59,7 +60,7 @@ def write(rows: Rows, head: Head, serialization: Serialization) -> Iterator[byte
     if serialization is not Serialization.TABLEDATA:
         data.append(("STREAM", {"encoding": "base64"}))
     infos = (Info("QUERY_STATUS", "OK"), *head.infos, *(Info("WARNING", "", note) for note in rows.notes))
-    full = Head(infos, head.table_name, head.description, head.params)
+    full = replace(head, infos=infos)
     declare_null = serialization is Serialization.BINARY
     before, between, after = envelope(rows.columns, full, data, declare_null=declare_null)
     yield before

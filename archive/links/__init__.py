@@ -1,0 +1,1 @@
+"""The links of data products, from what the index holds."""
