@@ -7,39 +7,21 @@ where the number of ranges allowed is used up.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
-from sky import nested, polygons
-from sky.footprints import CIRCLE, OTHER, POINT, Footprints
+from sky import nested
+from sky.alike import NEIGHBOURHOOD, PAD, SMALL_CAP, Alike, alike, as_ranges, children, start_orders
+from sky.footprints import OTHER, POINT, Footprints
 from sky.forms import MocRegion, Region, Union
-from sky.healpix import cell_caps, cell_centres, cell_radii, cells, neighbourhoods
+from sky.healpix import cell_centres, cell_radii, cells, neighbourhoods
 from sky.moc import from_ranges
 from sky.shapes import bounding_cap, signed_distance
-from sky.vectors import BoolArray, FloatArray, IntArray, angles, positions, unit_vectors
-
-FINEST_START = 27
-"""Deepest order a cover starts from, two above the order of the numbers kept."""
-
-NEIGHBOURHOOD = 0.70
-"""A cap of this radius, in radians at order 0 and half of it for each order further, never reaches
-beyond the eight neighbours of the cell that holds its centre."""
-
-PAD = 1e-11
-"""Slack for rounding in cap radii [rad]: six times the band in which the side of a point is free."""
-
-SMALL_CAP = 0.6
-"""Radius up to which footprints are covered in bulk [rad]; larger ones are refined one by one."""
+from sky.vectors import BoolArray, FloatArray, IntArray, positions, unit_vectors
 
 BATCH = 4096
 """Footprints covered together, so that what they need stays in the processor's cache."""
-
-Depths: TypeAlias = Callable[[IntArray, FloatArray], FloatArray]
-"""From row numbers and cell centres (3, n) to how far inside the rows' regions these lie [rad];
-it may be nearer to zero than the truth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +56,7 @@ def rough_ranges(region: Region) -> IntArray:
     At most 12 sorted half-open order-29 ranges, shape (n, 2), of some ten times the area of a circle.
     """
     order, around = _start(*bounding_cap(region), 29)
-    return _merged(_as_ranges(around, order))
+    return _merged(as_ranges(around, order))
 
 
 def inner_ranges(region: Region, max_ranges: int = 64) -> IntArray:
@@ -103,44 +85,30 @@ def _cover(region: Region, most: int, finest: int = 29) -> tuple[IntArray, IntAr
     order, border = _start(*bounding_cap(region), finest)
     for _ in range(min(2, finest - order)):
         # Too few cells to be told apart one order at a time.
-        border, order = _children(border), order + 1
+        border, order = children(border), order + 1
     inner: list[IntArray] = []
     while True:
         ra, dec = cell_centres(border, order)
         depth = signed_distance(region, unit_vectors(ra, dec))
         reach = cell_radii(order, ra, dec)
-        inner.append(_as_ranges(border[depth >= reach], order))
+        inner.append(as_ranges(border[depth >= reach], order))
         border = border[np.abs(depth) < reach]
-        everything = _merged(np.concatenate([*inner, _as_ranges(border, order)]))
+        everything = _merged(np.concatenate([*inner, as_ranges(border, order)]))
         if order >= finest or not len(border) or len(everything) >= 2 * most or len(border) > 8 * most:
             return everything, _merged(np.concatenate(inner))
-        border = _children(border)
+        border = children(border)
         order += 1
 
 
 def _start(centre: FloatArray, radius: float, finest: int) -> tuple[int, IntArray]:
     if radius + PAD > NEIGHBOURHOOD:
         return 0, np.arange(12)
-    order = min(int(_start_orders(np.array([radius]))[0]), finest)
+    order = min(int(start_orders(np.array([radius]))[0]), finest)
     ra, dec = positions(centre)
     found = nested.around(math.radians(ra), math.radians(dec), order)
     if found is None:
         found = neighbourhoods(cells([ra], [dec], order), order)[0]
     return order, found[found >= 0]
-
-
-def _start_orders(radius: FloatArray) -> IntArray:
-    fitting = np.floor(np.log2(NEIGHBOURHOOD / (radius + PAD)))
-    return np.minimum(fitting, FINEST_START).astype(np.int64)
-
-
-def _children(parents: IntArray) -> IntArray:
-    return (parents[:, None] * 4 + np.arange(4)).ravel()
-
-
-def _as_ranges(numbers: IntArray, order: int) -> IntArray:
-    shift = 2 * (29 - order)
-    return np.stack((numbers << shift, (numbers + 1) << shift), axis=1)
 
 
 def _merged(ranges: IntArray) -> IntArray:
@@ -179,7 +147,7 @@ def cover_footprints(footprints: Footprints, max_ranges: int = 8) -> Coverage:
     own = cells(footprints.ra[footprints.offsets[points]], footprints.dec[footprints.offsets[points]])
     parts.append(_Ranges(points, own, own + 1, np.zeros(len(points), np.bool_)))
     large = [footprints.rows_of(OTHER)]
-    for kind in _kinds(footprints):
+    for kind in alike(footprints):
         caps[kind.rows], radii[kind.rows] = kind.centre.T, kind.radius
         small = np.flatnonzero(kind.radius <= SMALL_CAP)
         large.append(kind.rows[kind.radius > SMALL_CAP])
@@ -254,96 +222,16 @@ class _Ranges:
         return _Ranges(whole.rows, whole.lo, whole.hi, inner).grouped(starts)
 
 
-def _kinds(footprints: Footprints) -> list["_Kind"]:
-    """Return circles and polygons, those of one test together."""
-    kinds: list[_Kind] = []
-    circles = footprints.rows_of(CIRCLE)
-    if len(circles):
-        centre, radius = footprints.centres(circles).T.copy(), np.radians(footprints.radius[circles])
-        kinds.append(_Kind(circles, centre, radius, _circle_depths(centre, radius)))
-    for group in footprints.polygon_groups:
-        middle, reach = polygons.bounding_caps(group.vertices, group.edges)
-        convex = (group.edges.turn >= 0.0).all(axis=1) & (reach <= SMALL_CAP)
-        for chosen, depths in ((convex, _convex_depths), (~convex, _polygon_depths)):
-            if chosen.any():
-                test = depths(group.edges[chosen])
-                kinds.append(_Kind(group.rows[chosen], middle[chosen].T.copy(), reach[chosen], test))
-    return kinds
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """Footprints of one test: ``rows``, and caps around them, ``centre`` (3, n) and ``radius`` (n,) [rad]."""
-
-    rows: IntArray
-    centre: FloatArray
-    radius: FloatArray
-    depths: Depths
-
-
-def _circle_depths(centre: FloatArray, radius: FloatArray) -> Depths:
-    return lambda rows, points: radius[rows] - angles(centre[:, rows].T, points.T)
-
-
-def _polygon_depths(edges: polygons.Edges) -> Depths:
-    return lambda rows, points: polygons.signed_distances(edges[rows], points.T[:, None])[:, 0]
-
-
-def _convex_depths(edges: polygons.Edges) -> Depths:
-    """Test small convex polygons by the great circles of their edges alone.
-
-    Inside, the nearest of these is as far as the boundary; outside, the farthest is not farther. Sines stand
-    for angles: a reach is not below its sine.
-    """
-    normals = np.ascontiguousarray(edges.normal.transpose(1, 2, 0))
-
-    def depths(rows: IntArray, points: FloatArray) -> FloatArray:
-        least = np.full(len(rows), np.inf)
-        for normal in normals:
-            side = normal[0][rows] * points[0]
-            side += normal[1][rows] * points[1]
-            side += normal[2][rows] * points[2]
-            np.minimum(least, side, out=least)
-        return least
-
-    return depths
-
-
-def _cover_batch(kind: _Kind, batch: IntArray, steps: int) -> _Ranges:
+def _cover_batch(kind: Alike, batch: IntArray, steps: int) -> _Ranges:
     """Refine the neighbourhoods of small footprints by ``steps`` orders, all of them at once."""
-    orders = _start_orders(kind.radius[batch])
-    around = np.empty((len(batch), 9), np.int64)
-    ra, dec = positions(kind.centre[:, batch].T)
-    for start in np.unique(orders).tolist():
-        chosen = orders == start
-        around[chosen] = neighbourhoods(cells(ra[chosen], dec[chosen], start), start)
-    there = around.ravel() >= 0
-    rows, number, order = np.repeat(batch, 9)[there], around.ravel()[there], np.repeat(orders, 9)[there]
-    rows, number, order, points, reach = _near(kind, rows, number, order)
+    found = kind.start(batch)
     for _ in range(steps):
-        rows, number, order, points, reach = _near(
-            kind, np.repeat(rows, 4), _children(number), np.repeat(order + 1, 4)
-        )
-    depth = kind.depths(rows, points)
-    kept = depth > -reach
-    shift = 2 * (29 - order[kept])
-    lo = number[kept] << shift
-    return _Ranges(rows[kept], lo, lo + (np.int64(1) << shift), (depth >= reach)[kept])
-
-
-def _near(
-    kind: _Kind, rows: IntArray, number: IntArray, order: IntArray
-) -> tuple[IntArray, IntArray, IntArray, FloatArray, FloatArray]:
-    """Return the cells that the rows' caps may touch, with the caps around these cells."""
-    points, reach = cell_caps(number, order)
-    chord2 = np.zeros(len(rows))
-    for axis, own in zip(points, kind.centre, strict=True):
-        gap = axis - own[rows]
-        chord2 += gap * gap
-    # A chord is not longer than its arc.
-    far = kind.radius[rows] + reach + PAD
-    near = np.flatnonzero(chord2 <= far * far)
-    return rows[near], number[near], order[near], points[:, near], reach[near]
+        found = kind.near(found.refined())
+    depth = kind.depths(found.rows, found.points)
+    kept = depth > -found.reach
+    shift = 2 * (29 - found.order[kept])
+    lo = found.number[kept] << shift
+    return _Ranges(found.rows[kept], lo, lo + (np.int64(1) << shift), (depth >= found.reach)[kept])
 
 
 def _cover_one(row: int, region: Region, most: int) -> _Ranges:

@@ -22,6 +22,12 @@ def from_ranges(ranges: IntArray) -> MocRegion:
     return MocRegion(tuple(zip(pairs[starts, 0].tolist(), reach[ends].tolist(), strict=True)))
 
 
+def from_cells(numbers: IntArray, order: int) -> MocRegion:
+    """Return the MOC of some cells of an order."""
+    shift = 2 * (29 - order)
+    return from_ranges(np.stack((numbers << shift, (numbers + 1) << shift), axis=1))
+
+
 def union(*mocs: MocRegion) -> MocRegion:
     """Join MOCs."""
     joined = [pair for moc in mocs for pair in moc.ranges]
@@ -50,15 +56,20 @@ def cells_by_order(moc: MocRegion) -> dict[int, list[int]]:
     return {order: sorted(found[order]) for order in sorted(found)}
 
 
-def to_ascii(moc: MocRegion) -> str:
-    """Write MOC ASCII (MOC 2.0 section 4.3.2): ``3/1-5 7 10/``; the empty MOC is ``0/``."""
-    by_order = cells_by_order(moc)
-    if not by_order:
-        return "0/"
+def to_ascii(moc: MocRegion, order: int = 0) -> str:
+    """Write MOC ASCII (MOC 2.0 section 4.3.2): ``3/1-5 7 10/``; the empty MOC is ``0/``.
+
+    ``order`` is told even where all cells are larger.
+    """
+    by_order: dict[int, list[int]] = cells_by_order(moc)
+    if not by_order or max(by_order) < order:
+        by_order[order] = []
     return " ".join(f"{order}/{' '.join(_runs(cells))}" for order, cells in by_order.items())
 
 
 def _runs(cells: list[int]) -> list[str]:
+    if not cells:
+        return []
     numbers = np.asarray(cells, dtype=np.int64)
     breaks = np.flatnonzero(np.diff(numbers) > 1) + 1
     parts = np.split(numbers, breaks)
@@ -99,9 +110,12 @@ def _cell_range(order: int, first: int, last: int) -> tuple[int, int]:
     return first << shift, (last + 1) << shift
 
 
-def to_json(moc: MocRegion) -> str:
-    """Write MOC JSON: ``{"3": [1, 2]}``."""
-    return json.dumps({str(order): cells for order, cells in cells_by_order(moc).items()})
+def to_json(moc: MocRegion, order: int | None = None) -> str:
+    """Write MOC JSON: ``{"3": [1, 2]}``; ``order`` is told even where all cells are larger."""
+    by_order = cells_by_order(moc)
+    if order is not None:
+        by_order.setdefault(order, [])
+    return json.dumps({str(each): by_order[each] for each in sorted(by_order)})
 
 
 def from_json(text: str) -> MocRegion:
@@ -126,8 +140,11 @@ def from_json(text: str) -> MocRegion:
     return from_ranges(np.asarray(pairs, dtype=np.int64).reshape(-1, 2))
 
 
-def to_fits(moc: MocRegion) -> bytes:
-    """Write a MOC as a FITS file (MOC 2.0 section 4.3.1, NUNIQ: what every client reads)."""
+def to_fits(moc: MocRegion, order: int = 0) -> bytes:
+    """Write a MOC as a FITS file (MOC 2.0 section 4.3.1, NUNIQ: what every client reads).
+
+    ``order`` is the resolution that it tells, where all cells are larger.
+    """
     by_order = cells_by_order(moc)
     unique = [np.asarray(cells, np.int64) + (4 << (2 * order)) for order, cells in by_order.items()]
     packed = np.concatenate([np.empty(0, np.int64), *unique])
@@ -138,8 +155,8 @@ def to_fits(moc: MocRegion) -> bytes:
         "PIXTYPE": "HEALPIX",
         "ORDERING": "NUNIQ",
         "COORDSYS": "C",
-        "MOCORD_S": max(by_order, default=0),
-        "MOCORDER": max(by_order, default=0),
+        "MOCORD_S": max((*by_order, order)),
+        "MOCORDER": max((*by_order, order)),
     }
     table.header.update(cards)
     out = io.BytesIO()

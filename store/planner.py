@@ -15,7 +15,7 @@ from typing import Any
 
 import schemas
 from query import tree
-from sky.coverage import NEIGHBOURHOOD
+from sky.alike import NEIGHBOURHOOD
 from sky.healpix import STORED_ORDER
 from sky.regions import Circle, Point, Region
 from sky.vectors import TOLERANCE

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from archive.api.params import DensityParams, SearchParams
+from archive.api.params import DensityParams, MocParams, SearchParams
 
 _CONDITION = {
     "name": "where.{column}",
@@ -39,6 +39,9 @@ SEARCH_PARAMETERS = _parameters(SearchParams)
 
 DENSITY_PARAMETERS = _parameters(DensityParams)
 """The parameters of ``GET …/density``."""
+
+MOC_PARAMETERS = _parameters(MocParams)
+"""The parameters of ``GET …/moc``."""
 
 SEARCH_BODY: dict[str, Any] = {
     "requestBody": {

@@ -94,6 +94,18 @@ class DensityParams(Filters):
     """The parameters of a density map: an order, and the filters of a search."""
 
     order: int = Field(default=3, ge=0, le=11, description="HEALPix order of the cells, 0 to 11")
+    format: Literal["json", "fits"] | None = Field(
+        default=None, description="json, or fits: a partial HEALPix map, NESTED, in ICRS; as Accept"
+    )
+
+
+class MocParams(Filters):
+    """The parameters of a coverage map: an order, a form, and the filters of a search."""
+
+    order: int = Field(default=10, ge=0, le=14, description="HEALPix order of the smallest cells, 0 to 14")
+    format: Literal["fits", "json", "ascii"] | None = Field(
+        default=None, description="fits, json or ascii, as MOC 2.0 has them; as Accept, else json"
+    )
 
 
 def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -138,6 +150,14 @@ def parse_density(given: Mapping[str, Any]) -> DensityParams:
         return DensityParams.model_validate(given)
     except ValidationError as error:
         raise wrong(_details(error, DensityParams)) from None
+
+
+def parse_moc(given: Mapping[str, Any]) -> MocParams:
+    """Check the parameters of a coverage map; as ``parse_search``."""
+    try:
+        return MocParams.model_validate(given)
+    except ValidationError as error:
+        raise wrong(_details(error, MocParams)) from None
 
 
 def _details(error: ValidationError, model: type[BaseModel]) -> list[Detail]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
 import orjson
@@ -10,14 +11,22 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from archive.api import search, tables
+from archive.api import healpix_map, search, tables
+from archive.api import moc as coverage
 from archive.api.check import as_adql, check
-from archive.api.openapi import ADQL_BODY, DENSITY_PARAMETERS, SEARCH_BODY, SEARCH_PARAMETERS
-from archive.api.params import SearchParams, from_query, parse_density, parse_search
+from archive.api.openapi import (
+    ADQL_BODY,
+    DENSITY_PARAMETERS,
+    MOC_PARAMETERS,
+    SEARCH_BODY,
+    SEARCH_PARAMETERS,
+)
+from archive.api.params import SearchParams, from_query, parse_density, parse_moc, parse_search
 from archive.api.stream import chosen_format, streamed
 from archive.api.values import ValueMismatch
 from archive.problems import Detail, Problem, wrong
 from archive.process import Process
+from sky.moc import to_ascii, to_fits, to_json
 from vo.dali.router import asks_head
 
 TableName: TypeAlias = Annotated[str, Path(description="A table's name, in any case, such as ivoa.ObsCore")]
@@ -30,6 +39,17 @@ MOST_BODY = 4_000_000
 def _json(document: Any, status: int = 200) -> Response:
     body = orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
     return Response(body, status, media_type="application/json")
+
+
+def _file(content: bytes, media_type: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'inline; filename="{name}"', "Vary": "Accept"}
+    return Response(content, media_type=media_type, headers=headers)
+
+
+def _accepted(request: Request, forms: Mapping[str, str]) -> str | None:
+    """Return the form of the media type that a request names, if it names one of these."""
+    named = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
+    return next((forms[name] for name in named if name in forms), None)
 
 
 async def _object(request: Request) -> dict[str, Any]:
@@ -121,7 +141,10 @@ class Api:
         with self._process.index.snapshot() as snapshot:
             found = tables.public_table(snapshot.schemas, table)
             counted = search.density(found, params, snapshot, self._seconds)
-        return _json(
+        wanted = params.format or _accepted(request, {"application/fits": "fits"})
+        if wanted == "fits":
+            return _file(healpix_map.to_fits(counted), "application/fits", f"density-{counted.order}.fits")
+        reply = _json(
             {
                 "order": counted.order,
                 "ordering": "nested",
@@ -131,6 +154,24 @@ class Api:
                 "version": counted.version,
             }
         )
+        reply.headers["Vary"] = "Accept"
+        return reply
+
+    def moc(self, table: TableName, request: Request) -> Response:
+        """Return what the matching rows cover."""
+        params = parse_moc(from_query(request.query_params.multi_items()))
+        with self._process.index.snapshot() as snapshot:
+            covered = coverage.moc(
+                tables.public_table(snapshot.schemas, table), params, snapshot, self._seconds
+            )
+        accepted = _accepted(request, {"application/fits": "fits", "text/plain": "ascii"})
+        match params.format or accepted or "json":
+            case "fits":
+                return _file(to_fits(covered, params.order), "application/fits", "moc.fits")
+            case "ascii":
+                return _file(to_ascii(covered, params.order).encode(), "text/plain; charset=utf-8", "moc.txt")
+            case _:
+                return _file(to_json(covered, params.order).encode(), "application/json", "moc.json")
 
     async def check(self, request: Request) -> Response:
         """Check a query."""
@@ -152,6 +193,9 @@ def build_router(process: Process) -> APIRouter:
     post(f"{one}/search", summary="Search a table, parameters as JSON", openapi_extra=SEARCH_BODY)(api.search)
     get(f"{one}/rows/{{identifier:path}}", summary="One row, by its key")(api.row)
     get(f"{one}/density", summary="Rows of each HEALPix cell", openapi_extra=for_density)(api.density)
+    get(f"{one}/moc", summary="What the rows cover: a MOC", openapi_extra={"parameters": MOC_PARAMETERS})(
+        api.moc
+    )
     post(
         "/adql/check", summary="Parse and resolve an ADQL query, without running it", openapi_extra=ADQL_BODY
     )(api.check)

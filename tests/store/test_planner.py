@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import schemas
 from query import tree
 from schemas import parse_schema
-from sky.coverage import NEIGHBOURHOOD
+from sky.alike import NEIGHBOURHOOD
 from sky.healpix import STORED_ORDER
 from sky.regions import Circle, Point
 from store.planner import Relation, cell_joins, column_conditions, cone_joins, narrowings
