@@ -2,17 +2,21 @@
 
 from store.database.engine import DatabaseError, in_words, migrate, open_database, open_to_read
 from store.database.followers import FollowerState, FollowerStore
+from store.database.jobs import JobStore, Load, new_job_id
 from store.database.quarantine import Quarantined, QuarantineStore, Refusal
 
 __all__ = [
     "DatabaseError",
     "FollowerState",
     "FollowerStore",
+    "JobStore",
+    "Load",
     "QuarantineStore",
     "Quarantined",
     "Refusal",
     "in_words",
     "migrate",
+    "new_job_id",
     "open_database",
     "open_to_read",
 ]
