@@ -1,0 +1,1 @@
+"""UWS 1.1: jobs of services that answer later."""
