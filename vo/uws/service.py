@@ -136,21 +136,20 @@ class JobService:
         NotFoundFault
             When there is none of that name, or not yet.
         """
-        match name:
-            case "phase":
-                return _text(job.phase)
-            case "executionduration":
-                return _text(str(round(job.execution_duration)))
-            case "destruction":
-                return _text(moment_text(job.destruction))
-            case "quote" | "owner":
-                return _text(job.owner or "" if name == "owner" else "")
-            case "parameters":
-                return Reply(parameters_document(job, self._at(job)), _XML)
-            case "results":
-                return Reply(results_document(job, self._at(job)), _XML)
-            case "error":
-                return _error(job)
+        texts = {
+            "phase": job.phase,
+            "executionduration": str(round(job.execution_duration)),
+            "destruction": moment_text(job.destruction),
+            "quote": "",
+            "owner": job.owner or "",
+        }
+        if name in texts:
+            return Reply(texts[name].encode(), _TEXT)
+        if name in ("parameters", "results"):
+            write = parameters_document if name == "parameters" else results_document
+            return Reply(write(job, self._at(job)), _XML)
+        if name == "error":
+            return _error(job)
         raise NotFoundFault(f"a job has no {name[:40]!r}")
 
     def _set_phase(self, job: Job, phase: str) -> None:
@@ -190,10 +189,6 @@ class JobService:
 
     def _to(self, job: Job) -> Reply:
         return Reply(b"", _TEXT, 303, {"Location": self._at(job)})
-
-
-def _text(text: str) -> Reply:
-    return Reply(text.encode(), _TEXT)
 
 
 def _error(job: Job) -> Reply:

@@ -1,0 +1,1 @@
+"""Jobs: where they are kept, who runs them, and in which processes."""
