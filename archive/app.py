@@ -68,13 +68,14 @@ def create_app(process: Process) -> ASGIApp:
     app.include_router(build_api(process))
     app.include_router(build_files(process))
     app.include_router(build_pages(process))
-    ports = _ports(process)
+    ports = build_ports(process)
     for protocol in PROTOCOLS:
         app.include_router(protocol.router(ports), include_in_schema=False)
     return Gate(app, metrics=metrics, bases=[protocol.path for protocol in PROTOCOLS])
 
 
-def _ports(process: Process) -> Ports:
+def build_ports(process: Process) -> Ports:
+    """Return what the protocols need of the archive."""
     settings = process.settings
     limits = Limits(
         default_rows=settings.default_rows, hard_rows=settings.most_rows, seconds=settings.query_seconds

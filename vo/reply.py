@@ -23,9 +23,15 @@ VOTABLE = "application/x-votable+xml"
 class Body:
     """A document in pieces; closing it stops the query behind it, whether or not it was read."""
 
-    def __init__(self, pieces: Iterator[bytes], resources: ExitStack) -> None:
+    def __init__(self, pieces: Iterator[bytes], resources: ExitStack, rows: Rows | None = None) -> None:
         self._pieces = pieces
         self._resources = resources
+        self._rows = rows
+
+    @property
+    def failure(self) -> Fault | None:
+        """Why the document ended before all its rows were there; None while it has not."""
+        return None if self._rows is None else self._rows.failure
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -97,7 +103,7 @@ def answer(
             Info("lake_version", str(found.version)), Info("request_id", ports.request_id())
         )
         head = replace(head, services=datalink(ports.url(LINKS), found.columns))
-        body = Body(form.write(rows, head), resources.pop_all())
+        body = Body(form.write(rows, head), resources.pop_all(), rows)
         return Reply(body, media_type, headers={"Content-Disposition": _file_name(head.table_name, form)})
 
 

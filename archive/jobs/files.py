@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,7 +32,7 @@ class JobFiles:
                 kept.append((name, value))
                 continue
             copy = f"given-{number}"
-            self._write(job_id, copy, iter(lambda file=value.file: file.read(_CHUNK), b""))
+            self._write(job_id, copy, iter(partial(value.file.read, _CHUNK), b""))
             kept.append((name, StoredFile(copy, value.name, value.media_type)))
         return tuple(kept)
 

@@ -16,7 +16,7 @@ _LONGEST_RUNID = 64
 
 
 class JobKeeper:
-    """Jobs of all services; ``most`` and ``most_own`` bound how many of them, and of one client, wait and run."""
+    """Jobs of all services; of them ``most`` wait and run at once, and of one client ``most_own``."""
 
     def __init__(
         self,
