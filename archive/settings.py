@@ -95,6 +95,26 @@ class Settings(BaseSettings):
     download_seconds: float = Field(
         default=600.0, gt=0, title="Time for one download of a search's rows through the JSON API, seconds"
     )
+    job_slots: int = Field(default=1, ge=0, le=64, title="Asynchronous jobs that a worker runs at once")
+    job_seconds: float = Field(
+        default=600.0, gt=0, title="Time for one asynchronous job when it asks for none, seconds"
+    )
+    job_most_seconds: float = Field(
+        default=7200.0, gt=0, title="Time for one asynchronous job at most, seconds"
+    )
+    job_megabytes: int = Field(default=2048, ge=512, title="Memory of the process that runs a job, MB")
+    job_days: float = Field(
+        default=7.0, gt=0, title="How long jobs are kept when they ask for nothing else, days"
+    )
+    job_most_days: float = Field(default=30.0, gt=0, title="How long jobs are kept at most, days")
+    jobs_of_all: int = Field(default=1000, gt=0, title="Jobs that are not finished, at most")
+    jobs_of_one: int = Field(default=50, gt=0, title="Jobs of one client that are not finished, at most")
+    wait_seconds: float = Field(
+        default=60.0, ge=0, title="How long a request that waits for a job is held at most, seconds"
+    )
+    serve_jobs: bool = Field(
+        default=True, title="Whether a server runs jobs itself; no: leave them to onedfs worker elsewhere"
+    )
     memory_megabytes: int | None = Field(
         default=None, ge=256, title="Memory of the query engine in each process, MB; unset: its own choice"
     )
@@ -216,6 +236,11 @@ class Settings(BaseSettings):
     def files_root(self) -> Path:
         """Where managed files are."""
         return self.root / "files"
+
+    @property
+    def jobs_root(self) -> Path:
+        """Where the files of jobs are."""
+        return self.root / "jobs"
 
     @property
     def run_root(self) -> Path:

@@ -1,7 +1,7 @@
 """A query process: it opens the index, waits for one job, runs it, and says how that went.
 
-What it does wrong costs nobody else: its memory is limited by the operating system, it is less urgent than those
-that answer at once, and it ends with the worker that started it.
+What it does wrong costs nobody else: the operating system limits its memory, those that answer at once go first,
+and it ends with the worker that started it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ctypes import CDLL
 from dataclasses import replace
 from pathlib import PurePath
 
-from archive import factory, logs
+from archive import factory, logs, stores
 from archive.app import build_ports
 from archive.jobs.files import RESULT, JobFiles
 from archive.jobs.outcome import as_line
@@ -29,6 +29,9 @@ from vo.tap.service import TapService
 
 READY = b"ready\n"
 """What the process says once it can take a job."""
+
+MEGABYTES = "_ONEDFS_JOB_MEGABYTES"
+"""Environment variable with the memory that the process may take."""
 
 _PR_SET_PDEATHSIG = 1
 _NICE = 5
@@ -48,7 +51,7 @@ def main() -> None:
     os.dup2(2, 1)
     process = factory.open_process(settings)
     process.wait_ready(60.0)
-    store = JobStore(factory.open_tables(settings))
+    store = JobStore(stores.open_tables(settings))
     answers.write(READY)
     job = store.get(sys.stdin.readline().strip())
     if job is not None:
@@ -91,7 +94,7 @@ def _restrict() -> None:
     """Bound what this process may take, and let it end with its parent."""
     CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.nice(_NICE)
-    megabytes = int(os.environ.get("_ONEDFS_JOB_MEGABYTES", "0"))
+    megabytes = int(os.environ.get(MEGABYTES, "0"))
     if megabytes:
         # Private memory; the index, which is mapped from files, does not count.
         resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
