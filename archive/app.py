@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -68,7 +69,7 @@ def create_app(process: Process) -> ASGIApp:
     app.include_router(build_api(process))
     app.include_router(build_files(process))
     app.include_router(build_pages(process))
-    ports = build_ports(process)
+    ports = replace(build_ports(process), jobs=process.jobs)
     for protocol in PROTOCOLS:
         app.include_router(protocol.router(ports), include_in_schema=False)
     return Gate(app, metrics=metrics, bases=[protocol.path for protocol in PROTOCOLS])

@@ -12,6 +12,8 @@ from sqlalchemy import Engine
 from archive.access import AccessPolicy
 from archive.api.cursor import Cursors
 from archive.followers import Unindexed, beat, running
+from archive.jobs.files import JobFiles
+from archive.jobs.keeper import JobKeeper
 from archive.process import Process
 from archive.settings import Settings
 from archive.spill import spill_folder
@@ -23,11 +25,12 @@ from archive.stores import (
     require_writable,
     written_once,
 )
-from store.database import QuarantineStore
+from store.database import JobStore, QuarantineStore
 from store.duckdb import DuckIndex, Follower, generations
 from store.lake import Lake
 from store.port import Index, Maintainer, Site
 from store.sql.instance import Limits
+from vo.uws.port import JobLimits
 
 if TYPE_CHECKING:
     from store.elastic import Cluster
@@ -160,8 +163,28 @@ def build_process(settings: Settings, index: Index, lake: Lake) -> Process:
         index=index,
         policy=AccessPolicy(realm=place.authority),
         cursors=Cursors(_secret(settings), settings.cursor_hours * 3600),
+        jobs=_jobs(settings),
         started_at=lake.version(),
         waits_for=lambda: _reason(settings),
+    )
+
+
+def _jobs(settings: Settings) -> JobKeeper:
+    day = 86_400.0
+    limits = JobLimits(
+        default_seconds=min(settings.job_seconds, settings.job_most_seconds),
+        hard_seconds=settings.job_most_seconds,
+        default_keep=min(settings.job_days, settings.job_most_days) * day,
+        hard_keep=settings.job_most_days * day,
+        wait_seconds=settings.wait_seconds,
+    )
+    return JobKeeper(
+        JobStore(open_tables(settings)),
+        JobFiles(settings.jobs_root),
+        limits,
+        most=settings.jobs_of_all,
+        most_own=settings.jobs_of_one,
+        secret=_secret(settings),
     )
 
 

@@ -12,6 +12,7 @@ from archive.presence import servers
 from archive.settings import Settings
 from store.lake import Lake
 from store.port import Index, IndexStatus, Site
+from vo.uws.port import Jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Process:
     index: Index
     policy: AccessPolicy
     cursors: Cursors
+    jobs: Jobs
     started_at: int
     """The lake's version when the process started."""
     waits_for: Callable[[], str | None] = lambda: None

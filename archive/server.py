@@ -20,7 +20,7 @@ from uvicorn.supervisors import Multiprocess
 from archive import factory, logs, stores
 from archive.app import create_app
 from archive.settings import Settings, load_settings
-from archive.supervise import SUPERVISOR, Child, end_with_supervisor, follower_command
+from archive.supervise import SUPERVISOR, Child, end_with_supervisor, follower_command, worker_command
 
 _GRACE = 10
 """Seconds that answers in work get to end when the server stops."""
@@ -85,12 +85,14 @@ def serve(settings: Settings, host: str, port: int, workers: int, *, follow: boo
         signal.signal(number, _leave)
     with listen(host, port) as listening:
         _prepare(settings, public_url(settings, host, listening.getsockname()[1]), workers)
-        follower = Child(follower_command()) if follow else None
+        children = [Child(follower_command(), "follower")] if follow else []
+        if settings.serve_jobs:
+            children.append(Child(worker_command(), "worker"))
         try:
             _run(listening, workers)
         finally:
-            if follower is not None:
-                follower.stop()
+            for child in children:
+                child.stop()
 
 
 def _prepare(settings: Settings, url: str, workers: int) -> None:

@@ -1,4 +1,4 @@
-"""Children of ``onedfs serve``: the follower is started again when it ends; none outlives the parent."""
+"""Children of ``onedfs serve``: they are started again when they end, and none outlives the parent."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ _PATIENCE = 15.0
 
 
 class Child:
-    """A command that is kept running until ``stop``."""
+    """A command that is kept running until ``stop``; ``name`` is what logs call it."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], name: str) -> None:
         self._command = list(command)
+        self._name = name
         self._stop = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -54,14 +55,23 @@ class Child:
             if self._stop.is_set():
                 return
             pause = _FIRST_PAUSE if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, 30.0)
-            get_logger().warning("follower ended", exit_code=code, restart_seconds=pause)
+            get_logger().warning(f"{self._name} ended", exit_code=code, restart_seconds=pause)
             self._stop.wait(pause)
 
 
 def follower_command() -> list[str]:
     """Return the command that keeps the index up to date."""
+    return _command("index", "follow")
+
+
+def worker_command() -> list[str]:
+    """Return the command that runs jobs."""
+    return _command("worker")
+
+
+def _command(*arguments: str) -> list[str]:
     # -P: what is in the folder where the server was started is none of our modules.
-    return [sys.executable, "-P", "-m", "archive.cli", "index", "follow"]
+    return [sys.executable, "-P", "-m", "archive.cli", *arguments]
 
 
 def end_with_supervisor() -> None:

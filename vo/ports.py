@@ -10,6 +10,7 @@ import schemas
 from store.port import Index, QueryError, Site
 from vo.dali import Limits, fault_of
 from vo.links import Linker, Unlinked
+from vo.uws.port import Jobs
 
 
 def _no_request() -> str:
@@ -20,7 +21,8 @@ def _no_request() -> str:
 class Ports:
     """The index to ask, the limits to keep, and what answers say about where they come from.
 
-    ``request_id`` returns the id of the request in work; ``linker`` knows the links of data products.
+    ``request_id`` returns the id of the request in work; ``linker`` knows the links of data
+    products; ``jobs`` keeps what is to be answered later, where that is wanted.
     """
 
     index: Index
@@ -28,6 +30,7 @@ class Ports:
     limits: Limits
     request_id: Callable[[], str] = _no_request
     linker: Linker = field(default_factory=Unlinked)
+    jobs: Jobs | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def declarations(self) -> schemas.Schemas:

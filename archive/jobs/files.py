@@ -52,9 +52,13 @@ class JobFiles:
         """Keep a result; it has its name only when it is whole and on the disk. Returns its size in bytes."""
         return self._write(job_id, RESULT, pieces)
 
+    def path(self, job_id: str, name: str) -> Path:
+        """Return where a file of a job is."""
+        return self._root / job_id / name
+
     def open(self, job_id: str, name: str) -> BinaryIO:
         """Open a file of a job."""
-        return (self._root / job_id / name).open("rb")
+        return self.path(job_id, name).open("rb")
 
     def remove(self, job_id: str) -> None:
         """Remove all files of a job."""

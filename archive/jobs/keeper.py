@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 
 from archive.jobs.files import JobFiles
 from store.database import JobStore, new_job_id
@@ -26,6 +27,7 @@ class JobKeeper:
         *,
         most: int,
         most_own: int,
+        secret: bytes,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -33,6 +35,7 @@ class JobKeeper:
         self._limits = limits
         self._most = most
         self._most_own = most_own
+        self._secret = secret
         self._clock = clock
 
     @property
@@ -46,6 +49,8 @@ class JobKeeper:
 
     def create(self, service: str, params: Parameters, client: str) -> Job:
         """Keep a new job with copies of its files; see ``vo.uws.port``."""
+        # Addresses are not kept; what is kept tells only whether two are the same.
+        client = blake2b(client.encode(), key=self._secret, digest_size=16).hexdigest()
         load = self._store.load(client)
         if load.own >= self._most_own:
             raise TransientFault(f"you have {load.own} jobs that are not finished; more once one of them is")
@@ -109,3 +114,7 @@ class JobKeeper:
     def set_execution_duration(self, job_id: str, seconds: float) -> bool:
         """Say how long a job may run."""
         return self._store.set_execution_duration(job_id, seconds)
+
+    def path(self, job_id: str, name: str) -> str:
+        """Return where a file of a job is."""
+        return str(self._files.path(job_id, name))

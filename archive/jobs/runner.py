@@ -1,7 +1,7 @@
 """A query process: it opens the index, waits for one job, runs it, and says how that went.
 
-What it does wrong costs nobody else: the operating system limits its memory, those that answer at once go first,
-and it ends with the worker that started it.
+What it does wrong costs nobody else: the operating system limits its memory, those that answer at once go
+first, and it ends with the worker that started it.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _GRACE = 5.0
 _MOST_ATTEMPTS = 2
 
 _BROKEN = Failure(
-    "DefaultFault: the process that ran the job ended unexpectedly; it may have needed more memory than it may have"
+    "DefaultFault: the process that ran the job ended unexpectedly; it may have needed too much memory"
 )
 
 

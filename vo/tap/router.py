@@ -11,6 +11,7 @@ from vo.reply import Reply
 from vo.tap.capabilities import add_tap_and_examples
 from vo.tap.examples import examples
 from vo.tap.service import TapService
+from vo.uws.router import add_jobs
 from vo.vosi.router import add_vosi
 
 
@@ -23,6 +24,9 @@ def build_router(ports: Ports, base: str = "/tap") -> APIRouter:
     @router.api_route("/sync", methods=["GET", "POST"], summary="Query in ADQL, answered at once")
     async def query(request: Request) -> Response:
         return await respond(request, ports, service.sync)
+
+    if ports.jobs is not None:
+        add_jobs(router, ports, ports.jobs, base, "tap")
 
     @router.get("/examples", summary="ADQL examples")
     async def show_examples(request: Request) -> Response:

@@ -73,3 +73,7 @@ class Jobs(Protocol):
     def set_execution_duration(self, job_id: str, seconds: float) -> bool:
         """Say how long a job may run; whether it was not running yet."""
         ...
+
+    def path(self, job_id: str, name: str) -> str:
+        """Return where a file of a job is."""
+        ...

@@ -152,6 +152,27 @@ class JobService:
             return _error(job)
         raise NotFoundFault(f"a job has no {name[:40]!r}")
 
+    def result(self, job_id: str) -> tuple[str, str, str]:
+        """Return a job's result: the path of the file, its media type, and a name for it.
+
+        Raises
+        ------
+        NotFoundFault
+            When there is none, or not yet.
+        """
+        job = self.get(job_id)
+        if job.phase is not Phase.COMPLETED or job.result is None:
+            raise NotFoundFault(f"the job is {job.phase}; it has no result")
+        return self._jobs.path(job_id, job.result.file), job.result.media_type, job.result.file_name
+
+    def given(self, job_id: str, copy: str) -> tuple[str, str, str]:
+        """Return a file that came with a job, as ``result`` does."""
+        files = [value for _, value in self.get(job_id).parameters if not isinstance(value, str)]
+        for file in files:
+            if file.copy == copy:
+                return self._jobs.path(job_id, copy), file.media_type or "application/octet-stream", copy
+        raise NotFoundFault(f"no file {copy[:40]!r} came with the job")
+
     def _set_phase(self, job: Job, phase: str) -> None:
         if phase == "RUN":
             # A job that was told so before runs already; a second word changes nothing.
