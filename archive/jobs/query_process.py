@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 from archive.jobs.outcome import from_line
 from archive.jobs.runner import MEGABYTES, READY
@@ -59,8 +60,12 @@ class QueryProcess:
         """End it at once."""
         self._process.kill()
         self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
-        while said := self._process.stdout.read():
+        while not self._process.stdout.closed and (said := self._process.stdout.read()):
             self._said += said

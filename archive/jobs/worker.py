@@ -100,8 +100,10 @@ class Worker:
 
     def _begin(self) -> None:
         while len(self._running) < self._slots:
-            if self._spare is None or not self._spare.is_running:
-                self._spare = QueryProcess(self._megabytes)
+            if self._spare is not None and not self._spare.is_running:
+                self._spare.kill()
+                self._spare = None
+            self._spare = self._spare or QueryProcess(self._megabytes)
             if not self._spare.is_ready:
                 return
             job = self._store.claim(self._name, self._clock())

@@ -60,6 +60,28 @@ def test_cone_search_and_json_find_what_tap_finds(
     assert set(tap.search(answer["adql"])["dp_id"]) == by_tap
 
 
+def test_a_job_is_run_aborted_and_deleted(tap: pyvo.dal.TAPService, small_holdings: Holdings) -> None:
+    assert len(tap.run_async("SELECT * FROM ivoa.ObsCore")) == len(small_holdings.accepted)
+    job = tap.submit_job("SELECT dp_id FROM ivoa.ObsCore")
+    assert job.phase == "PENDING"
+    job.execution_duration = 20
+    job.run().wait(timeout=60)
+    assert job.phase == "COMPLETED"
+    assert job.result_uris == [job.result_uri]
+    assert len(job.fetch_result()) == len(small_holdings.accepted)
+    job.delete()
+    with pytest.raises(pyvo.dal.DALServiceError):
+        tap.get_job(job.job_id)
+    aborted = tap.submit_job("SELECT dp_id FROM ivoa.ObsCore")
+    aborted.abort()
+    assert aborted.phase == "ABORTED"
+    wrong = tap.submit_job("SELECT nope FROM ivoa.ObsCore").run()
+    wrong.wait(timeout=60)
+    with pytest.raises(pyvo.dal.DALQueryError, match="no column nope"):
+        wrong.raise_if_error()
+    assert list(tap.get_job_list(last=5)) == []
+
+
 def test_image_search_and_links_lead_to_the_cube_and_its_header(
     server: Server, cube_id: str, small_holdings: Holdings
 ) -> None:

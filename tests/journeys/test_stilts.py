@@ -13,7 +13,7 @@ from tests.support.stilts import stilts
 
 pytestmark = pytest.mark.slow
 
-STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO MDQ OBS"
+STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO QAS UWS MDQ OBS EXA"
 EVERYTHING = "SELECT * FROM ivoa.ObsCore"
 
 

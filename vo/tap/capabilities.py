@@ -32,12 +32,22 @@ def add_tap(outer: Element, ports: Ports) -> None:
         child(found, "mime", form.media_type)
         for alias in form.aliases:
             child(found, "alias", alias)
-    duration = child(node, "executionDuration")
-    for name in ("default", "hard"):
-        child(duration, name, str(round(ports.limits.seconds)))
+    _add_times(node, ports)
     rows = child(node, "outputLimit")
     child(rows, "default", str(ports.limits.default_rows), unit="row")
     child(rows, "hard", str(ports.limits.hard_rows), unit="row")
+
+
+def _add_times(node: Element, ports: Ports) -> None:
+    """Say how long jobs are kept and may run; without jobs, how long a query may."""
+    jobs = None if ports.jobs is None else ports.jobs.limits
+    if jobs is not None:
+        retention = child(node, "retentionPeriod")
+        child(retention, "default", str(round(jobs.default_keep)))
+        child(retention, "hard", str(round(jobs.hard_keep)))
+    duration = child(node, "executionDuration")
+    child(duration, "default", str(round(ports.limits.seconds if jobs is None else jobs.default_seconds)))
+    child(duration, "hard", str(round(ports.limits.seconds if jobs is None else jobs.hard_seconds)))
 
 
 def add_tap_and_examples(outer: Element, ports: Ports) -> None:
