@@ -70,7 +70,7 @@ def test_a_job_is_run_aborted_and_deleted(tap: pyvo.dal.TAPService, small_holdin
     assert job.result_uris == [job.result_uri]
     assert len(job.fetch_result()) == len(small_holdings.accepted)
     job.delete()
-    assert httpx.get(job.url).status_code == 404
+    assert httpx.get(f"{tap.baseurl}/async/{job.job_id}").status_code == 404
     aborted = tap.submit_job("SELECT dp_id FROM ivoa.ObsCore")
     aborted.abort()
     assert aborted.phase == "ABORTED"
