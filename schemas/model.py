@@ -14,6 +14,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from schemas.datatype import Datatype
+
 REGULAR_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 """What ADQL 2.1 accepts without quotes."""
 
@@ -70,7 +72,9 @@ class Column(_Declaration):
     it what else it stores, or ``public``; a row without a time shows what it stores, or ``public``.
     ``array`` makes a numeric column a list: ``"*"`` for any length, ``"3"`` for three. ``ascii`` promises
     that a text is ASCII, so that VOTable may call it ``char``. ``dataset`` says that its values identify data
-    products of the archive, which knows their links.
+    products of the archive, which knows their links. ``votable`` is how VOTable declares it, where that is not
+    how its kind is declared, and ``null`` the number that stands there for a missing one: columns of tables
+    that users bring keep both.
     """
 
     name: str
@@ -91,6 +95,8 @@ class Column(_Declaration):
     facet: bool = False
     dataset: bool = False
     values: tuple[str, ...] = ()
+    votable: Datatype | None = None
+    null: int | None = None
 
     def renamed(self, name: str) -> Self:
         """Return the same column under another name."""

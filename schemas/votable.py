@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from schemas.datatype import Datatype
 from schemas.model import Column, Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Datatype:
-    """``datatype``, ``arraysize`` and ``xtype`` of a FIELD; None where the attribute is absent."""
-
-    datatype: str
-    arraysize: str | None = None
-    xtype: str | None = None
-
 
 _DATATYPES: dict[Kind, Datatype] = {
     Kind.BOOLEAN: Datatype("boolean"),
@@ -38,7 +27,9 @@ _ASCII_TEXT = Datatype("char", "*")
 def votable_type(column: Column) -> Datatype:
     """Return how a column is declared in VOTable.
 
-    A column's own ``xtype`` is preferred to that of its kind.
+    What a column says of itself is preferred to what its kind is declared as.
     """
+    if column.votable is not None:
+        return column.votable.with_xtype(column.xtype)
     base = _ASCII_TEXT if column.kind is Kind.TEXT and column.ascii else _DATATYPES[column.kind]
     return Datatype(base.datatype, column.array or base.arraysize, column.xtype or base.xtype)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
@@ -54,6 +55,10 @@ class EngineAway(Exception):  # noqa: N818 - names the condition
 
 class IndexStalled(Exception):  # noqa: N818 - names the condition
     """The process that maintains the index did not build it in time."""
+
+
+NO_UPLOADS: Mapping[str, pa.Table] = MappingProxyType({})
+"""A query came without tables of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +177,18 @@ class Snapshot(Protocol):
         """The declarations in force at that version, published catalogues included."""
         ...
 
-    def run(self, query: tree.Query, *, limit: int | None = None, timeout: float | None = None) -> Answer:
+    def run(
+        self,
+        query: tree.Query,
+        *,
+        limit: int | None = None,
+        timeout: float | None = None,
+        uploads: Mapping[str, pa.Table] = NO_UPLOADS,
+    ) -> Answer:
         """Start a query; at most ``limit`` rows, at most ``timeout`` seconds from the call to the last row.
+
+        ``uploads`` has the rows of tables that came with the query, by lower-case qualified name, in
+        the columns and types (``schemas.arrow``) that the query's own declarations of them have.
 
         Raises
         ------

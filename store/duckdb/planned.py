@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
+import pyarrow as pa
+
 from query import tree
 from store.duckdb.selection import Selection, intersection, select, select_texts
 from store.duckdb.state import State, TableState
@@ -14,8 +16,9 @@ from store.duckdb.tables import StateTables
 from store.limits import TimeLimit
 from store.names import sought_names
 from store.planner import cell_joins, column_conditions, narrowings, told_by_region
-from store.port import Site
+from store.port import NO_UPLOADS, Site
 from store.served import served_conditions, sought_texts
+from store.sql.arrow import ArrowSource, ArrowTables
 from store.sql.compiler import Compiled, compile_query
 from store.sql.near import NearJoins
 from store.sql.plain import table_of
@@ -43,7 +46,15 @@ class Planned:
         return compile_query(self.query, self.tables, nodes=self.nodes, known=self.known, limit=self.limit)
 
 
-def plan(state: State, site: Site, query: tree.Query, limit: int | None, allowed: TimeLimit) -> Planned:
+def plan(
+    state: State,
+    site: Site,
+    query: tree.Query,
+    limit: int | None,
+    allowed: TimeLimit,
+    *,
+    uploads: Mapping[str, pa.Table] = NO_UPLOADS,
+) -> Planned:
     """Have the indexes choose rows.
 
     Raises
@@ -72,13 +83,17 @@ def plan(state: State, site: Site, query: tree.Query, limit: int | None, allowed
     selections = {
         alias: intersection([*by_sky.get(alias, ()), *by_text.get(alias, ())]) for alias in by_sky | by_text
     }
-    near = NearJoins.of(cell_joins(nodes, lambda ref: _size(state, ref)))
+    near = NearJoins.of(cell_joins(nodes, lambda ref: _size(state, uploads, ref)))
     served = [c for c in served_conditions(conditions, site) if c.alias not in by_text]
-    tables = StateTables(state, site, selections, served, near)
+    beside = ArrowTables(ArrowSource(state.declared, site, uploads), near=near)
+    tables = StateTables(state, site, selections, served, near, beside)
     return Planned(state, site, query, limit, nodes, selections, tables)
 
 
-def _size(state: State, ref: tree.TableRef) -> int | None:
+def _size(state: State, uploads: Mapping[str, pa.Table], ref: tree.TableRef) -> int | None:
+    uploaded = uploads.get(ref.table.name.lower())
+    if uploaded is not None:
+        return int(uploaded.num_rows)
     table = state.tables.get(ref.table.name.lower())
     return None if table is None else table.count
 

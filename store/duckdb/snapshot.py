@@ -18,7 +18,7 @@ from store.duckdb.few import few_rows
 from store.duckdb.planned import Planned, plan
 from store.duckdb.state import State
 from store.limits import TimeLimit
-from store.port import Answer, Found, Site, Sought
+from store.port import NO_UPLOADS, Answer, Found, Site, Sought
 from store.search import by_queries
 from store.sql.arrow import batches_of
 from store.sql.compiler import Compiled
@@ -50,10 +50,17 @@ class DuckSnapshot:
         """The declarations in force at that version."""
         return self._state.declared
 
-    def run(self, query: tree.Query, *, limit: int | None = None, timeout: float | None = None) -> Answer:
+    def run(
+        self,
+        query: tree.Query,
+        *,
+        limit: int | None = None,
+        timeout: float | None = None,
+        uploads: Mapping[str, pa.Table] = NO_UPLOADS,
+    ) -> Answer:
         """Start a query; see :class:`store.port.Snapshot`."""
         allowed = TimeLimit(timeout)
-        planned = plan(self._state, self._site, query, limit, allowed)
+        planned = plan(self._state, self._site, query, limit, allowed, uploads=uploads)
         few = self._few(planned, allowed)
         if few is not None:
             return Answer(self.version, query.columns, batches_of(few), notes(query))
@@ -101,4 +108,4 @@ class DuckSnapshot:
 
     def _running(self, compiled: Compiled, planned: Planned, allowed: TimeLimit) -> RunningQuery:
         cursor, release = self._open_cursor()
-        return RunningQuery(cursor, release, compiled, planned.tables.registered, allowed)
+        return RunningQuery(cursor, release, compiled, planned.tables.read_by_name, allowed)

@@ -21,6 +21,7 @@ from store.duckdb.selection import Selection
 from store.duckdb.state import State, TableState
 from store.port import QueryRejected, Site
 from store.served import ServedCondition
+from store.sql.arrow import ArrowRows, ArrowTables
 from store.sql.kinds import X, Y, Z, sql_type
 from store.sql.near import NO_JOINS, NearJoins
 from store.sql.part import Part
@@ -47,6 +48,8 @@ class StateTables:
     selections: Mapping[str, Selection] = field(default_factory=dict)
     served: Sequence[ServedCondition] = ()
     near: NearJoins = NO_JOINS
+    uploads: ArrowTables | None = None
+    """Writes the rows of tables that came with the query."""
     registered: dict[str, pa.Table] = field(default_factory=dict)
     """Tables of row numbers that the SQL reads, by the name to register them under."""
     moment: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
@@ -56,16 +59,25 @@ class StateTables:
         """Return the SQL name of each column by its lower-case name."""
         if table.virtual:
             return {name: f"c{place}" for place, name in enumerate(table.by_name)}
+        uploaded = self._uploaded(table)
+        if uploaded is not None:
+            return uploaded.columns(table)
         return self._table(table).columns
 
     def count(self, table: schemas.Table) -> int | None:
         """Return how many rows a table has."""
-        return None if table.virtual else self._table(table).count
+        if table.virtual:
+            return None
+        uploaded = self._uploaded(table)
+        return self._table(table).count if uploaded is None else uploaded.count(table)
 
     def rows(self, alias: str, table: schemas.Table, used: AbstractSet[str]) -> str:
         """Return the SQL of a table's rows with the used columns."""
         if table.virtual:
             return f"SELECT * FROM {self._virtual(table)}"
+        uploaded = self._uploaded(table)
+        if uploaded is not None:
+            return uploaded.rows(alias, table, used)
         parts = self._parts(alias, table, used, "t")
         written = [part.select() for part in parts] or [f"{self._nothing(alias, table, used)} WHERE false"]
         return self.near.relation(alias, " UNION ALL ".join(written))
@@ -76,13 +88,23 @@ class StateTables:
         Written into the query itself it spares the engine the sub-query, a good part of what a small query on
         a wide table costs.
         """
-        if table.virtual or alias in self.near.repeated:
+        if table.virtual or alias in self.near.repeated or self._uploaded(table) is not None:
             return []
         return self._parts(alias, table, used, sql)
 
     def joined(self, node: tree.Predicate, sql: str, aliases: Mapping[str, str]) -> str:
         """Return the SQL of a condition, with what it implies for rows that ``rows`` repeats."""
         return self.near.condition(node, sql, aliases)
+
+    @property
+    def read_by_name(self) -> Mapping[str, ArrowRows]:
+        """All that the SQL reads besides the instance's own tables, by the name to register it under."""
+        return self.registered if self.uploads is None else {**self.registered, **self.uploads.registered}
+
+    def _uploaded(self, table: schemas.Table) -> ArrowTables | None:
+        if self.uploads is None or table.name.lower() not in self.uploads.source.rows:
+            return None
+        return self.uploads
 
     def _table(self, table: schemas.Table) -> TableState:
         try:

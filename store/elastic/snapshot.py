@@ -22,7 +22,7 @@ from store.elastic.state import State
 from store.elastic.together import Together, together
 from store.limits import TimeLimit
 from store.planner import narrowings
-from store.port import Answer, Found, Site, Sought
+from store.port import NO_UPLOADS, Answer, Found, Site, Sought
 from store.search import by_queries, reference, table_of, with_facets
 from store.sql.arrow import ArrowRows, ArrowSource, compile_on_arrow, run_on_arrow
 
@@ -59,14 +59,21 @@ class ElasticSnapshot:
         """The declarations in force at that version."""
         return self._declared
 
-    def run(self, query: tree.Query, *, limit: int | None = None, timeout: float | None = None) -> Answer:
+    def run(
+        self,
+        query: tree.Query,
+        *,
+        limit: int | None = None,
+        timeout: float | None = None,
+        uploads: Mapping[str, pa.Table] = NO_UPLOADS,
+    ) -> Answer:
         """Start a query; see :class:`store.port.Snapshot`."""
         allowed = TimeLimit(timeout)
         found = self._selected(query, limit, allowed)
         answer = run_on_arrow(
             self._instance,
             found.query,
-            self._source(found, allowed),
+            self._source(found, allowed, uploads),
             version=self.version,
             known=found.known,
             limit=limit,
@@ -123,9 +130,16 @@ class ElasticSnapshot:
         selector = Selector(self._client, self._state, self._site, self._reach, allowed)
         return selector.select(query, limit)
 
-    def _source(self, found: Selected, allowed: TimeLimit) -> ArrowSource:
+    def _source(
+        self, found: Selected, allowed: TimeLimit, uploads: Mapping[str, pa.Table] = NO_UPLOADS
+    ) -> ArrowSource:
         chosen: Mapping[str, ArrowRows] = found.chosen
         if any(told["rows from"] == "lake" for told in found.tables):
             left = (n for n in narrowings(tree.walk(found.query)) if n.alias not in found.chosen)
             chosen = found.chosen | self._rows.narrowed(left, allowed)
-        return ArrowSource(self._declared, self._site, self._rows, chosen)
+        came = {
+            ref.alias: uploads[ref.table.name.lower()]
+            for ref in tree.walk(found.query)
+            if isinstance(ref, tree.TableRef) and ref.table.name.lower() in uploads
+        }
+        return ArrowSource(self._declared, self._site, self._rows, {**chosen, **came})

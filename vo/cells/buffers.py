@@ -84,6 +84,17 @@ def table_bytes(array: pa.Array) -> memoryview:
     return data.data
 
 
+def padded(offsets: NDArray[Any], data: Bytes, width: int) -> Bytes:
+    """Return texts (``text_parts``) cut and filled with zero bytes to a width, shape (n, width)."""
+    lengths = np.diff(offsets)
+    found = np.zeros((len(lengths), width), dtype=np.uint8)
+    within = np.arange(data.size) - np.repeat(offsets[:-1], lengths)
+    at = np.repeat(np.arange(len(lengths)) * width, lengths) + within
+    kept = within < width
+    found.reshape(-1)[at[kept]] = data[kept]
+    return found
+
+
 def fixed_lists(array: pa.Array, size: int, null: Any) -> NDArray[Any]:
     """Return lists of numbers as a table of ``size`` columns, shape (n, size).
 

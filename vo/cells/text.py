@@ -28,6 +28,7 @@ class Style:
     escape: Escape
     true: str = "true"
     false: str = "false"
+    missing: str = "null"
     nan: str | None = "NaN"
     infinity: str | None = "Infinity"
     minus_infinity: str | None = "-Infinity"
@@ -122,9 +123,7 @@ def cells(column: Column, array: pa.Array, style: Style) -> pa.Array:
         return _quoted(plain_texts(column, array), style)
     if kind in (Kind.TEXT, Kind.REGION):
         return _quoted(style.escape(plain_texts(column, array)), style)
-    if kind is Kind.BOOLEAN:
-        return pc.if_else(array, text_scalar(style.true), text_scalar(style.false))
-    return _numbers(array, style)
+    return _plain(column, array, style)
 
 
 def _quoted(array: pa.Array, style: Style) -> pa.Array:
@@ -147,12 +146,11 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _lists(column: Column, array: pa.Array, style: Style) -> pa.Array:
-    size = votable_type(column).arraysize or "*"
-    if style.fill_lists and size.isdigit():
-        array = _filled(array, int(size))
+    declared = votable_type(column)
+    if style.fill_lists and declared.numbers is not None:
+        array = _filled(array, declared.numbers)
     values = array.flatten()
-    missing = "null" if style.nan is None else _missing_element(values.type, style.nan)
-    elements = pc.fill_null(_numbers(values, style), text_scalar(missing))
+    elements = _elements(column, values, style)
     lengths = numbers(pc.list_value_length(array), 0)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     text = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), elements), style.list_separator)
@@ -168,6 +166,22 @@ def _filled(array: pa.Array, size: int) -> pa.Array:
     return pc.list_slice(array, 0, size, return_fixed_size_list=True)
 
 
-def _missing_element(kind: pa.DataType, nan: str) -> str:
-    """Return what stands for a missing number of a list: a list cannot leave it out."""
-    return nan if pa.types.is_floating(kind) else str(np.iinfo(number_type(kind)).min)
+def _elements(column: Column, values: pa.Array, style: Style) -> pa.Array:
+    """Return elements of lists as text, and what stands for missing ones: a list cannot leave them out."""
+    if style.nan is None:
+        return pc.fill_null(_plain(column, values, style), text_scalar("null"))
+    if pa.types.is_boolean(values.type):
+        return pc.fill_null(_plain(column, values, style), text_scalar(style.missing))
+    if pa.types.is_floating(values.type):
+        return pc.fill_null(_plain(column, values, style), text_scalar(style.nan))
+    null = np.iinfo(number_type(values.type)).min if column.null is None else column.null
+    return pc.fill_null(_plain(column, values, style), text_scalar(str(null)))
+
+
+def _plain(column: Column, values: pa.Array, style: Style) -> pa.Array:
+    """Return numbers or booleans as text; missing ones stay missing."""
+    if not pa.types.is_boolean(values.type):
+        return _numbers(values, style)
+    bits = votable_type(column).datatype == "bit"
+    true, false = ("1", "0") if bits else (style.true, style.false)
+    return pc.if_else(values, text_scalar(true), text_scalar(false))

@@ -14,16 +14,29 @@ from numpy.typing import NDArray
 
 from schemas import Column, Kind
 from schemas.arrow import arrow_schema
+from schemas.datatype import TEXTS
 from schemas.votable import votable_type
-from vo.cells.buffers import Bytes, fixed_lists, numbers, text_parts
+from vo.cells.buffers import Bytes, fixed_lists, numbers, padded, text_parts
 from vo.cells.text import plain_texts
 from vo.dali.rows import Rows
 from vo.formats.ending import check_ending
-from vo.votable.binary import NULL_INTEGER, big_endian, null_number
+from vo.votable.binary import encoded, missing_number, null_integer
 from vo.votable.document import Head
 
 _BLOCK = 2880
-_LETTERS = {"boolean": "L", "short": "I", "int": "J", "long": "K", "float": "E", "double": "D"}
+_LETTERS = {
+    "boolean": "L",
+    "bit": "L",
+    "unsignedByte": "B",
+    "short": "I",
+    "int": "J",
+    "long": "K",
+    "float": "E",
+    "double": "D",
+    "floatComplex": "C",
+    "doubleComplex": "M",
+}
+_BYTES = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8, "C": 8, "M": 16}
 _LOGICAL = np.frombuffer(b"FT\x00", dtype=np.uint8)
 
 
@@ -63,15 +76,13 @@ def _spool(rows: Rows, spool: Any) -> tuple[int, list[int]]:
 
 def _width(column: Column, array: pa.Array) -> int:
     declared = votable_type(column)
-    if declared.arraysize is None:
-        return 1
-    if declared.arraysize.isdigit():
-        return int(declared.arraysize)
-    if declared.datatype in ("char", "unicodeChar"):
+    if declared.size is not None:
+        return declared.size
+    if declared.datatype in TEXTS:
         found = pc.max(pc.utf8_length(plain_texts(column, array))).as_py()
     else:
         found = pc.max(pc.list_value_length(array)).as_py()
-    return found or 0
+    return (found or 0) // declared.width
 
 
 def _card_bytes(header: fits.Header) -> bytes:
@@ -106,7 +117,7 @@ def _table_header(rows: Rows, head: Head, count: int, widths: Sequence[int]) -> 
         for key, text in (("TUNIT", column.unit), ("TUCD", column.ucd), ("TCOMM", column.description)):
             if text:
                 header[f"{key}{number}"] = _ascii(text)
-        null = NULL_INTEGER.get(votable_type(column).datatype)
+        null = null_integer(column)
         if null is not None:
             header[f"TNULL{number}"] = null
     for info in head.infos:
@@ -123,11 +134,10 @@ def _ascii(text: str) -> str:
 def _form(column: Column, width: int) -> tuple[str, int]:
     """Return a column's TFORM and its bytes in a row."""
     datatype = votable_type(column).datatype
-    if datatype in ("char", "unicodeChar"):
+    if datatype in TEXTS:
         return f"{width}A", width
     letter = _LETTERS[datatype]
-    size = {"L": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8}[letter]
-    return (f"{width}{letter}" if width != 1 else letter), width * size
+    return (f"{width}{letter}" if width != 1 else letter), width * _BYTES[letter]
 
 
 def _table_rows(columns: Sequence[Column], batch: pa.RecordBatch, widths: Sequence[int]) -> bytes:
@@ -140,25 +150,14 @@ def _table_rows(columns: Sequence[Column], batch: pa.RecordBatch, widths: Sequen
 
 def _bytes(column: Column, array: pa.Array, width: int) -> Bytes:
     """Return a column's bytes, shape (rows, bytes of the column)."""
-    declared = votable_type(column)
-    if column.kind is Kind.BOOLEAN:
-        logical: Bytes = _LOGICAL[numbers(array, 2)]
-        return logical[:, None]
-    if declared.datatype in ("char", "unicodeChar"):
-        return _padded(plain_texts(column, array), width)
-    null = null_number(declared.datatype)
+    declared, logical = votable_type(column), column.kind is Kind.BOOLEAN
+    if declared.datatype in TEXTS:
+        return padded(
+            *text_parts(pc.replace_substring_regex(plain_texts(column, array), r"[^\x20-\x7E]", "?")), width
+        )
+    null = 2 if logical else missing_number(column)
     values: NDArray[Any] = (
-        numbers(array, null) if declared.arraysize is None else fixed_lists(array, width, null)
+        fixed_lists(array, width * declared.width, null) if declared.is_list else numbers(array, null)
     )
-    return big_endian(values).view(np.uint8).reshape(len(array), -1)
-
-
-def _padded(array: pa.Array, width: int) -> Bytes:
-    """Return texts as ASCII filled with zero bytes, shape (n, width)."""
-    offsets, data = text_parts(pc.replace_substring_regex(array, r"[^\x20-\x7E]", "?"))
-    lengths = np.diff(offsets)
-    found = np.zeros((len(array), width), dtype=np.uint8)
-    # Each byte goes to its row's start plus its place within its text.
-    at = np.repeat(np.arange(len(array)) * width - offsets[:-1], lengths) + np.arange(data.size)
-    found.reshape(-1)[at] = data
-    return found
+    stored = _LOGICAL[values] if logical else encoded(declared, values)
+    return stored.view(np.uint8).reshape(len(array), -1)

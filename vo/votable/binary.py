@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from schemas import Column, Kind
+from schemas import Column
+from schemas.datatype import TEXTS, Datatype
 from schemas.votable import votable_type
 from vo.cells.buffers import (
     Bytes,
@@ -23,12 +24,13 @@ from vo.cells.buffers import (
     list_parts,
     null_mask,
     numbers,
+    padded,
     table_bytes,
     text_parts,
 )
 from vo.cells.text import plain_texts
 
-NULL_INTEGER = {
+_NULL_INTEGER = {
     "short": -(2**15),
     "int": -(2**31),
     "long": -(2**63),
@@ -95,33 +97,59 @@ class _RowBuilder:
 
 
 def _add(row: _RowBuilder, column: Column, array: pa.Array) -> None:
-    declared = votable_type(column)
-    if column.kind is Kind.BOOLEAN:
-        row.fixed(_BOOLEANS[numbers(array, 2)])
-    elif declared.datatype in ("char", "unicodeChar"):
-        _add_text(row, column, array, wide=declared.datatype == "unicodeChar")
-    elif declared.arraysize is None:
-        row.fixed(big_endian(numbers(array, null_number(declared.datatype))))
-    elif declared.arraysize.isdigit():
-        lists = fixed_lists(array, int(declared.arraysize), null_number(declared.datatype))
-        row.fixed(big_endian(lists))
+    declared, null = votable_type(column), missing_number(column)
+    if declared.datatype in TEXTS:
+        _add_text(row, column, array, declared)
+    elif declared.datatype == "bit":
+        _add_bits(row, array, declared)
+    elif not declared.is_list:
+        row.fixed(encoded(declared, numbers(array, null)))
+    elif declared.numbers is not None:
+        row.fixed(encoded(declared, fixed_lists(array, declared.numbers, null)))
     else:
-        lengths, values = list_parts(array, null_number(declared.datatype))
+        lengths, values = list_parts(array, null)
+        values = encoded(declared, values)
         offsets = np.concatenate([[0], np.cumsum(lengths)]) * values.dtype.itemsize
-        row.variable(lengths, offsets, big_endian(values).view(np.uint8))
+        row.variable(lengths // declared.width, offsets, values.view(np.uint8))
 
 
-def _add_text(row: _RowBuilder, column: Column, array: pa.Array, *, wide: bool) -> None:
+def encoded(declared: Datatype, values: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers as VOTable and FITS store them, in the same shape."""
+    if declared.datatype == "boolean":
+        found: NDArray[Any] = _BOOLEANS[values]
+        return found
+    return big_endian(values.astype(np.uint8) if declared.datatype == "unsignedByte" else values)
+
+
+def _add_bits(row: _RowBuilder, array: pa.Array, declared: Datatype) -> None:
+    """Add bits, packed from the most significant one; a missing one is 0."""
+    if not declared.is_list:
+        # The first bit is the most significant one, but a reader in wide use looks at the fifth.
+        row.fixed(numbers(array, 0) * np.uint8(0x88))
+    elif declared.numbers is not None:
+        row.fixed(np.packbits(fixed_lists(array, declared.numbers, 0), axis=1))
+    else:
+        lengths, bits = list_parts(array, 0)
+        offsets = np.concatenate([[0], np.cumsum(-(-lengths // 8))])
+        begin = np.concatenate([[0], np.cumsum(lengths)])[:-1]
+        padded = np.zeros(8 * offsets[-1], np.uint8)
+        padded[np.repeat(8 * offsets[:-1] - begin, lengths) + np.arange(bits.size)] = bits
+        row.variable(lengths, offsets, np.packbits(padded))
+
+
+def _add_text(row: _RowBuilder, column: Column, array: pa.Array, declared: Datatype) -> None:
     texts = plain_texts(column, array)
     offsets, data = text_parts(texts)
     if data.size and not data.min():
         # A zero byte would end the text for readers that follow C.
         offsets, data = text_parts(pc.replace_substring(texts, "\0", ""))
-    if wide:
+    wide = 2 if declared.datatype == "unicodeChar" else 1
+    if wide == 2:
         offsets, data = _utf16(offsets, data)
-        row.variable(np.diff(offsets) // 2, offsets, data)
+    if declared.size is not None:
+        row.fixed(padded(offsets, data, wide * declared.size))
     else:
-        row.variable(np.diff(offsets), offsets, data)
+        row.variable(np.diff(offsets) // wide, offsets, data)
 
 
 def _utf16(offsets: NDArray[np.int64], data: Bytes) -> tuple[NDArray[np.int64], Bytes]:
@@ -137,9 +165,20 @@ def _utf16(offsets: NDArray[np.int64], data: Bytes) -> tuple[NDArray[np.int64], 
     return at[offsets] * 2, np.frombuffer(encoded, dtype=np.uint8)
 
 
-def null_number(datatype: str) -> float:
-    """Return what stands for a missing number of a VOTable datatype."""
-    return NULL_INTEGER.get(datatype, np.nan)
+def null_integer(column: Column) -> int | None:
+    """Return the number that stands for a missing one in BINARY and in lists; None where there is none.
+
+    Of unsigned bytes each is a value, unless the column says which one is not.
+    """
+    return _NULL_INTEGER.get(votable_type(column).datatype) if column.null is None else column.null
+
+
+def missing_number(column: Column) -> float:
+    """Return what is written for a missing number or boolean of a column."""
+    null = null_integer(column)
+    if null is not None:
+        return null
+    return {"boolean": 2, "unsignedByte": 255}.get(votable_type(column).datatype, np.nan)
 
 
 def big_endian(values: NDArray[Any]) -> NDArray[Any]:

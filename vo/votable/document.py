@@ -12,7 +12,7 @@ from lxml import etree
 
 from schemas import Column, Kind
 from schemas.votable import votable_type
-from vo.votable.binary import NULL_INTEGER
+from vo.votable.binary import null_integer
 from vo.xml import Element, child, clean, document, root
 
 NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"
@@ -130,8 +130,8 @@ def add_field(table: Element, column: Column, *, declare_null: bool, at: int | N
     )
     if column.description:
         _node(node, "DESCRIPTION", column.description)
-    null = NULL_INTEGER.get(declared.datatype)
-    if null is not None and (declare_null or declared.arraysize):
+    null = null_integer(column)
+    if null is not None and (declare_null or declared.is_list):
         _node(node, "VALUES", null=str(null))
 
 

@@ -47,6 +47,7 @@ _STYLE = Style(
     escape=escape_xml,
     true="T",
     false="F",
+    missing="?",
     nan="NaN",
     infinity="+Inf",
     minus_infinity="-Inf",
