@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -30,6 +31,8 @@ from vo.dali import Limits, NotFoundFault, UsageFault
 from vo.ports import Ports
 from vo.protocols import PROTOCOLS
 from vo.reply import VOTABLE
+from vo.uploads.fetch import fetch
+from vo.uploads.limits import UploadLimits
 from vo.votable.document import Info, error_document
 
 _PATIENCE = 5.0
@@ -81,10 +84,15 @@ def build_ports(process: Process) -> Ports:
     limits = Limits(
         default_rows=settings.default_rows, hard_rows=settings.most_rows, seconds=settings.query_seconds
     )
+    uploads = UploadLimits(
+        bytes=settings.upload_megabytes * 10**6, rows=settings.upload_rows, columns=settings.upload_columns
+    )
     return Ports(
         index=process.index,
         site=process.site,
         limits=limits,
+        uploads=uploads,
+        fetch=partial(fetch, limits=uploads) if settings.upload_urls else None,
         request_id=request_id,
         linker=IndexLinker(process.index, process.site, process.policy),
     )

@@ -95,6 +95,16 @@ class Settings(BaseSettings):
     download_seconds: float = Field(
         default=600.0, gt=0, title="Time for one download of a search's rows through the JSON API, seconds"
     )
+    upload_megabytes: int = Field(
+        default=100, gt=0, le=2000, title="A request that brings tables with a query at most, MB (10^6 bytes)"
+    )
+    upload_rows: int = Field(default=1_000_000, gt=0, title="Rows of a table that comes with a query at most")
+    upload_columns: int = Field(
+        default=2_000, gt=0, title="Columns of a table that comes with a query at most"
+    )
+    upload_urls: bool = Field(
+        default=False, title="Whether tables that come with a query are also read from public URLs"
+    )
     job_slots: int = Field(default=1, ge=0, le=64, title="Asynchronous jobs that a worker runs at once")
     job_seconds: float = Field(
         default=600.0, gt=0, title="Time for one asynchronous job when it asks for none, seconds"

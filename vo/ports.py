@@ -10,6 +10,8 @@ import schemas
 from store.port import Index, QueryError, Site
 from vo.dali import Limits, fault_of
 from vo.links import Linker, Unlinked
+from vo.uploads.limits import UploadLimits
+from vo.uploads.request import Fetch
 from vo.uws.port import Jobs
 
 
@@ -22,7 +24,8 @@ class Ports:
     """The index to ask, the limits to keep, and what answers say about where they come from.
 
     ``request_id`` returns the id of the request in work; ``linker`` knows the links of data
-    products; ``jobs`` keeps what is to be answered later, where that is wanted.
+    products; ``jobs`` keeps what is to be answered later, where that is wanted; ``fetch`` opens
+    tables that come with a query by their URL, where that is allowed.
     """
 
     index: Index
@@ -31,6 +34,8 @@ class Ports:
     request_id: Callable[[], str] = _no_request
     linker: Linker = field(default_factory=Unlinked)
     jobs: Jobs | None = None
+    uploads: UploadLimits = field(default_factory=UploadLimits)
+    fetch: Fetch | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def declarations(self) -> schemas.Schemas:

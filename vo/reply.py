@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
+import pyarrow as pa
+
 import schemas
 from query import tree
 from store.limits import TimeLimit
-from store.port import Answer, QueryError
+from store.port import NO_UPLOADS, Answer, QueryError
 from vo.dali import Fault, RowLimit, Rows, fault_of
 from vo.descriptors import LINKS, datalink
 from vo.formats.registry import Format
@@ -60,11 +62,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query, how many of its rows to show (None: none, which is no overflow), and what to say with them."""
+    """A query, how many of its rows to show (None: none, which is no overflow), and what to say with them.
+
+    ``uploads`` has the rows of tables that came with the query (``store.port``).
+    """
 
     query: tree.Query
     limit: RowLimit | None
     head: Head
+    uploads: Mapping[str, pa.Table] = NO_UPLOADS
 
 
 def answer(
@@ -94,7 +100,9 @@ def answer(
             if limit is None or limit.rows == 0:
                 found = Answer(snapshot.version, question.query.columns, iter(()))
             else:
-                found = snapshot.run(question.query, limit=limit.rows + 1, timeout=time.left)
+                found = snapshot.run(
+                    question.query, limit=limit.rows + 1, timeout=time.left, uploads=question.uploads
+                )
         except QueryError as error:
             raise fault_of(error) from error
         resources.callback(found.close)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 from store.jobs import Job, StoredFile
@@ -31,7 +32,7 @@ class JobFiles:
             if isinstance(value, str):
                 kept.append((name, value))
                 continue
-            copy = f"given-{number}"
+            copy = f"given-{number}-{token_hex(4)}"
             self._write(job_id, copy, iter(partial(value.file.read, _CHUNK), b""))
             kept.append((name, StoredFile(copy, value.name, value.media_type)))
         return tuple(kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from query import tree
 from schemas import Column, Kind, Schema, Schemas, Table
 from schemas.arrow import arrow_schema
 from sky.regions import Circle
-from store.port import Answer, IndexNotReady, IndexStatus, QueryError, Site
+from store.port import NO_UPLOADS, Answer, IndexNotReady, IndexStatus, QueryError, Site
 from vo.dali import Limits
 from vo.ports import Ports
 from vo.protocols import PROTOCOLS
@@ -136,7 +136,15 @@ class ListIndex:
             raise IndexNotReady("nothing has been applied yet")
         yield self
 
-    def run(self, query: tree.Query, *, limit: int | None = None, timeout: float | None = None) -> Answer:
+    def run(
+        self,
+        query: tree.Query,
+        *,
+        limit: int | None = None,
+        timeout: float | None = None,
+        uploads: Mapping[str, pa.Table] = NO_UPLOADS,
+    ) -> Answer:
+        assert not uploads
         self.asked.append((query, limit, timeout))
         return Answer(self.version, query.columns, self._batches(query, limit), self.notes)
 

@@ -41,8 +41,10 @@ FaultHandler = Callable[[Ports, Fault], Reply]
 
 
 @asynccontextmanager
-async def parameters(request: Request) -> AsyncIterator[Parameters]:
+async def parameters(request: Request, largest: int = _LARGEST_REQUEST) -> AsyncIterator[Parameters]:
     """Read the parameters of a request, of the URL and of a form in its body; its files are open meanwhile.
+
+    The body may have ``largest`` bytes.
 
     Raises
     ------
@@ -54,7 +56,7 @@ async def parameters(request: Request) -> AsyncIterator[Parameters]:
         yield Parameters(pairs)
         return
     async with AsyncExitStack() as opened:
-        pairs += await _posted(Request(request.scope, _limited(request.receive)), opened)
+        pairs += await _posted(Request(request.scope, _limited(request.receive, largest)), opened)
         yield Parameters(pairs)
 
 
@@ -85,7 +87,7 @@ def asks_head(request: Request) -> bool:
     return bool(request.scope.get("head"))
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, largest: int) -> Receive:
     """Refuse a body that is too large as it comes; its announced length may be absent."""
     received = 0
 
@@ -93,17 +95,22 @@ def _limited(receive: Receive) -> Receive:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > _LARGEST_REQUEST:
-            raise UsageFault(f"the request is larger than {_LARGEST_REQUEST} bytes")
+        if received > largest:
+            raise UsageFault(f"the request is larger than {largest} bytes")
         return message
 
     return take
 
 
 async def respond(
-    request: Request, ports: Ports, handler: Handler, on_fault: FaultHandler = error_reply
+    request: Request,
+    ports: Ports,
+    handler: Handler,
+    on_fault: FaultHandler = error_reply,
+    *,
+    largest: int = _LARGEST_REQUEST,
 ) -> Response:
-    """Answer a request in a worker thread; whatever goes wrong is an error document.
+    """Answer a request of at most ``largest`` bytes in a worker thread; what goes wrong is an error document.
 
     A short answer is sent whole, a long one as it comes.
     """
@@ -112,7 +119,7 @@ async def respond(
         return _response(handler(given), head=asks_head(request))
 
     try:
-        async with parameters(request) as given:
+        async with parameters(request, largest) as given:
             return await run_in_threadpool(work, given)
     except Fault as fault:
         return _response(on_fault(ports, fault))

@@ -32,10 +32,14 @@ def add_tap(outer: Element, ports: Ports) -> None:
         child(found, "mime", form.media_type)
         for alias in form.aliases:
             child(found, "alias", alias)
+    for method in ("inline", *(("http", "https") if ports.fetch is not None else ())):
+        child(node, "uploadMethod").set("ivo-id", f"ivo://ivoa.net/std/TAPRegExt#upload-{method}")
     _add_times(node, ports)
     rows = child(node, "outputLimit")
     child(rows, "default", str(ports.limits.default_rows), unit="row")
     child(rows, "hard", str(ports.limits.hard_rows), unit="row")
+    uploaded = child(node, "uploadLimit")
+    child(uploaded, "hard", str(ports.uploads.rows), unit="row")
 
 
 def _add_times(node: Element, ports: Ports) -> None:

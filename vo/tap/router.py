@@ -23,7 +23,7 @@ def build_router(ports: Ports, base: str = "/tap") -> APIRouter:
 
     @router.api_route("/sync", methods=["GET", "POST"], summary="Query in ADQL, answered at once")
     async def query(request: Request) -> Response:
-        return await respond(request, ports, service.sync)
+        return await respond(request, ports, service.sync, largest=ports.uploads.bytes)
 
     if ports.jobs is not None:
         add_jobs(router, ports, ports.jobs, base, "tap")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
@@ -13,6 +14,8 @@ from vo.dali import Parameters, RowLimit, UsageFault
 from vo.formats.registry import choose
 from vo.ports import Ports
 from vo.reply import Question, Reply, answer
+from vo.uploads.positions import placed
+from vo.uploads.request import Upload, read_uploads, rows_of
 from vo.votable.document import Head, Info
 
 LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
@@ -49,17 +52,35 @@ class TapService:
         form, media_type = choose(params.choice(("RESPONSEFORMAT", "FORMAT")))
         limit = self._ports.limits.rows(params.one("MAXREC"))
         text = params.required("QUERY")
-        ask = partial(self._question, text, limit, time)
+        uploads = read_uploads(params, self._ports.uploads, self._ports.fetch)
+        time.check()
+        ask = partial(self._question, text, limit, uploads, time)
         return answer(self._ports, ask, form, media_type, time=time)
 
-    def _question(self, text: str, limit: RowLimit, time: TimeLimit, declared: schemas.Schemas) -> Question:
+    def _question(
+        self,
+        text: str,
+        limit: RowLimit,
+        uploads: Sequence[Upload],
+        time: TimeLimit,
+        declared: schemas.Schemas,
+    ) -> Question:
         try:
             # Tables that are not public do not exist for those who ask.
-            query = self._translate(text, declared.public, time=time)
+            query = self._query(text, declared.public, uploads, time)
+            if uploads:
+                query = self._query(text, declared.public, placed(uploads, query), time)
         except adql.AdqlError as error:
             raise UsageFault(str(error)) from error
         head = Head((Info("standardID", "ivo://ivoa.net/std/TAP"), Info("query", text)))
-        return Question(query, limit, head)
+        return Question(query, limit, head, rows_of(uploads))
+
+    def _query(
+        self, text: str, declared: schemas.Schemas, uploads: Sequence[Upload], time: TimeLimit
+    ) -> tree.Query:
+        if uploads:
+            declared = declared.with_tables(upload.table for upload in uploads)
+        return self._translate(text, declared, time=time)
 
 
 def check_request(params: Parameters) -> None:
@@ -70,7 +91,7 @@ def check_request(params: Parameters) -> None:
     Raises
     ------
     UsageFault
-        When REQUEST or LANG name something else, RUNID is too long, or there is an UPLOAD.
+        When REQUEST or LANG name something else, or RUNID is too long.
     """
     request = params.one("REQUEST")
     if request is not None and request != "doQuery":
@@ -81,5 +102,3 @@ def check_request(params: Parameters) -> None:
     run = params.one("RUNID")
     if run is not None and len(run) > _LONGEST_RUNID:
         raise UsageFault(f"RUNID has {len(run)} characters; at most {_LONGEST_RUNID} are allowed")
-    if "UPLOAD" in params:
-        raise UsageFault("this service takes no uploads")

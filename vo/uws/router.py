@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from vo.dali import Fault, NotFoundFault, Parameters
-from vo.dali.router import respond
+from vo.dali.router import Handler, respond
 from vo.ports import Ports
 from vo.reply import Reply, error_reply
 from vo.uws.port import Jobs
@@ -49,7 +49,7 @@ class _Handlers:
 
     async def create(self, request: Request) -> Response:
         client = request.client.host if request.client else ""
-        return await respond(request, self._ports, lambda params: self._service.create(params, client))
+        return await self._take(request, lambda params: self._service.create(params, client))
 
     async def show(self, request: Request, job_id: str) -> Response:
         await self._wait(request, job_id)
@@ -62,7 +62,11 @@ class _Handlers:
         return await respond(request, self._ports, work)
 
     async def change(self, request: Request, job_id: str) -> Response:
-        return await respond(request, self._ports, partial(self._service.change, job_id))
+        return await self._take(request, partial(self._service.change, job_id))
+
+    async def _take(self, request: Request, handler: Handler) -> Response:
+        """Answer a request that may bring tables."""
+        return await respond(request, self._ports, handler, largest=self._ports.uploads.bytes)
 
     async def delete(self, request: Request, job_id: str) -> Response:
         return await respond(request, self._ports, lambda _: self._service.delete(job_id))
@@ -78,7 +82,7 @@ class _Handlers:
                 raise NotFoundFault(f"a job has no {part[:40]!r} that could be changed")
             return self._service.change(job_id, params)
 
-        return await respond(request, self._ports, work)
+        return await self._take(request, work)
 
     async def result(self, request: Request, job_id: str) -> Response:
         del request

@@ -19,7 +19,7 @@ from query import tree
 from store.lake import Lake
 from store.limits import TimeLimit
 from store.planner import narrowings
-from store.port import Answer, Index, QueryError, QueryRejected, QueryTimeout
+from store.port import NO_UPLOADS, Answer, Index, QueryError, QueryRejected, QueryTimeout
 from store.sql.arrow import ArrowRows, ArrowSource, compile_on_arrow, run_on_arrow
 from tests.conformance.expressions import Chooser
 from tests.conformance.judge import expected, judged
@@ -56,10 +56,17 @@ class ArrowSnapshot:
     def version(self) -> int:
         return self.lake.version()
 
-    def run(self, query: tree.Query, *, limit: int | None = None, timeout: float | None = None) -> Answer:
+    def run(
+        self,
+        query: tree.Query,
+        *,
+        limit: int | None = None,
+        timeout: float | None = None,
+        uploads: Mapping[str, pa.Table] = NO_UPLOADS,
+    ) -> Answer:
         names = {node.table.name for node in tree.walk(query) if isinstance(node, tree.TableRef)}
         rows = {name.lower(): self.form(self.lake, name) for name in names if not name.startswith("TAP_")}
-        source = ArrowSource(self.lake.schemas(), SITE, rows)
+        source = ArrowSource(self.lake.schemas(), SITE, {**rows, **uploads})
         allowed = TimeLimit(timeout)
         return run_on_arrow(self.instance, query, source, version=self.version, limit=limit, allowed=allowed)
 
