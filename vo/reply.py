@@ -11,7 +11,7 @@ import pyarrow as pa
 import schemas
 from query import tree
 from store.limits import TimeLimit
-from store.port import NO_UPLOADS, Answer, QueryError
+from store.port import Answer, QueryError
 from vo.dali import Fault, RowLimit, Rows, fault_of
 from vo.descriptors import LINKS, datalink
 from vo.formats.registry import Format
@@ -70,7 +70,7 @@ class Question:
     query: tree.Query
     limit: RowLimit | None
     head: Head
-    uploads: Mapping[str, pa.Table] = NO_UPLOADS
+    uploads: Mapping[str, pa.Table] = field(default_factory=dict)
 
 
 def answer(

@@ -1,7 +1,7 @@
 """Tables at public addresses.
 
-Nothing else is reached: at every redirect each address that a host's name stands for must be public, and it is
-these that are connected to, so that the name cannot mean another one a moment later.
+Nothing else is reached: at every redirect each address that a host's name stands for must be public, and one
+of these is connected to, so that the name cannot mean another one a moment later.
 """
 
 from __future__ import annotations

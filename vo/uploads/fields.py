@@ -40,7 +40,14 @@ _BYTES: Mapping[str, int] = {
     "doubleComplex": 16,
 }
 
-_INTEGERS = frozenset({"unsignedByte", "short", "int", "long"})
+INTEGERS: Mapping[str, tuple[int, int]] = {
+    "unsignedByte": (0, 255),
+    "short": (-(2**15), 2**15 - 1),
+    "int": (-(2**31), 2**31 - 1),
+    "long": (-(2**63), 2**63 - 1),
+}
+"""The least and the greatest number of integer datatypes."""
+
 _SHAPE = re.compile(r"(\d{1,9}x)*(\d{1,9}\*?|\*)\Z")
 _SHAPES: Mapping[tuple[str | None, str | None], Kind] = {
     ("point", "2"): Kind.POINT,
@@ -138,16 +145,13 @@ def _array(declared: Datatype) -> str | None:
 
 
 def _null(declared: Datatype, null: str | None) -> int | None:
-    if null is None or declared.datatype not in _INTEGERS:
+    if null is None or declared.datatype not in INTEGERS:
         return None
     try:
         found = int(null.strip(), 0)
     except ValueError:
         return None
-    bits = 8 * _BYTES[declared.datatype]
-    least, greatest = (
-        (0, 255) if declared.datatype == "unsignedByte" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    )
+    least, greatest = INTEGERS[declared.datatype]
     return found if least <= found <= greatest else None
 
 

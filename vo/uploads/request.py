@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from vo.uploads.apart import read_apart
 from vo.uploads.delimited import read_csv
 from vo.uploads.found import Found
 from vo.uploads.limits import Unreadable, UploadLimits
-from vo.uploads.values import settled
+from vo.uploads.values import settled, with_null
 from vo.uploads.votable import read_votable
 
 SCHEMA = "TAP_UPLOAD"
@@ -88,7 +89,8 @@ def _named(params: Parameters) -> Iterator[tuple[str, str]]:
 def _opened(where: str, params: Parameters, fetch: Fetch | None) -> Iterator[BinaryIO]:
     scheme, _, rest = where.partition(":")
     if scheme.lower() == "param":
-        yield _posted(params, rest)
+        with _posted(params, rest) as file:
+            yield file
         return
     if fetch is None:
         raise Unreadable("this service does not read tables from URLs; send it in the request as param:NAME")
@@ -96,20 +98,20 @@ def _opened(where: str, params: Parameters, fetch: Fetch | None) -> Iterator[Bin
         yield file
 
 
-def _posted(params: Parameters, name: str) -> BinaryIO:
+@contextmanager
+def _posted(params: Parameters, name: str) -> Iterator[BinaryIO]:
     files = params.files(name)
     if len(files) > 1:
         raise Unreadable(f"the request has {len(files)} files named {name[:40]!r}")
     if files:
         files[0].file.seek(0)
-        return files[0].file
+        yield files[0].file
+        return
     texts = params.many(name) if name in params else []
     if len(texts) != 1:
         raise Unreadable(f"the request has no file named {name[:40]!r}")
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is forgotten
-    file.write(texts[0].encode())
-    file.seek(0)
-    return file
+    with io.BytesIO(texts[0].encode()) as file:
+        yield file
 
 
 def _read(file: BinaryIO, where: str, params: Parameters, limits: UploadLimits) -> Found:
@@ -164,7 +166,7 @@ def _unpacked(file: BinaryIO, limits: UploadLimits) -> Iterator[BinaryIO]:
 
 def _upload(name: str, columns: Sequence[schemas.Column], arrays: Sequence[pa.Array]) -> Upload:
     kept = [settled(column, array) for column, array in zip(columns, arrays, strict=True)]
-    described = tuple(column for column, _ in kept)
+    described = tuple(with_null(column, array) for column, array in kept)
     rows = pa.Table.from_arrays([array for _, array in kept], schema=arrow_schema(described))
     table = schemas.Table(schema_name=SCHEMA, local_name=name, key=(), columns=described, indexed=False)
     return Upload(table, rows)

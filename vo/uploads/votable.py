@@ -25,6 +25,9 @@ _ROWS = 10_000
 """Rows of text that wait to become Arrow data."""
 
 _MOST_DEPTH = 32
+_MOST_SILENT = 16
+"""Chunks that may be read within one tag or comment: the parser begins it anew with each of them."""
+
 _MOST_ATTRIBUTES = 64
 _LONGEST_TEXT = 10_000
 _SPACES = b" \t\r\n"
@@ -53,6 +56,7 @@ def read_votable(file: BinaryIO, limits: UploadLimits) -> Found:
     try:
         while chunk := file.read(_CHUNK):
             parser.Parse(chunk, False)  # noqa: FBT003
+            reader.check_progress()
         parser.Parse(b"", True)  # noqa: FBT003
     except _Done:
         pass
@@ -88,6 +92,8 @@ class _Reader:
         self._take: Callable[[str], None] | None = None
         self._parts: list[str] = []
         self._ended = False
+        self._moved = False
+        self._silent = 0
         self._begin: dict[str, Callable[[dict[str, str]], None]] = {
             "TD": self._begin_cell,
             "TR": self._begin_row,
@@ -118,8 +124,16 @@ class _Reader:
             for at in range(len(columns))
         ]
 
+    def check_progress(self) -> None:
+        """Raise ``Unreadable`` where a tag or a comment has no end."""
+        self._silent = 0 if self._moved else self._silent + 1
+        self._moved = False
+        if self._silent > _MOST_SILENT:
+            raise Unreadable(f"it has a tag or a comment of more than {_MOST_SILENT * _CHUNK} bytes")
+
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Begin an element."""
+        self._moved = True
         tag, path = name.rpartition(" ")[2], self._path
         if not path and tag != "VOTABLE":
             raise Unreadable(f"it is no VOTable but has the element {tag[:40]!r}")
@@ -154,6 +168,7 @@ class _Reader:
 
     def text(self, text: str) -> None:
         """Take characters."""
+        self._moved = True
         if self._take is not None:
             self._take(text)
 

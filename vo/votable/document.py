@@ -131,7 +131,7 @@ def add_field(table: Element, column: Column, *, declare_null: bool, at: int | N
     if column.description:
         _node(node, "DESCRIPTION", column.description)
     null = null_integer(column)
-    if null is not None and (declare_null or declared.is_list):
+    if null is not None and (declare_null or declared.is_list or column.null is not None):
         _node(node, "VALUES", null=str(null))
 
 
