@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import pyvo
 from astropy.coordinates import SkyCoord
+from astropy.table import Table
 from astroquery.utils.tap.core import TapPlus
 
 from tests.support.holdings import ABELL_478, DIAMOND, SQUARE, Holdings
@@ -79,6 +80,24 @@ def test_a_job_is_run_aborted_and_deleted(tap: pyvo.dal.TAPService, small_holdin
     with pytest.raises(pyvo.dal.DALQueryError, match="no column nope"):
         wrong.raise_if_error()
     assert list(tap.get_job_list(last=5)) == []
+
+
+def test_tables_are_uploaded_and_joined_in_both_ways(
+    tap: pyvo.dal.TAPService, small_holdings: Holdings, tmp_path: Path
+) -> None:
+    ids = list(tap.search("SELECT dp_id FROM ivoa.ObsCore")["dp_id"])
+    mine = Table({"n": np.arange(len(ids)), "id": ids})
+    kept = tmp_path / "mine.xml"
+    mine.write(kept, format="votable")
+    query = "SELECT u.n, o.dp_id FROM TAP_UPLOAD.mine AS u JOIN ivoa.ObsCore AS o ON o.dp_id = u.id"
+    for upload in (mine, str(kept), kept.open("rb")):
+        found = tap.run_sync(query, uploads={"mine": upload})
+        assert sorted(zip(found["n"], found["dp_id"], strict=True)) == list(enumerate(ids))
+    assert len(tap.run_async(query, uploads={"mine": mine})) == len(small_holdings.accepted)
+    again = tap.run_sync(
+        "SELECT * FROM TAP_UPLOAD.t", uploads={"t": tap.search("SELECT * FROM ivoa.ObsCore")}
+    )
+    assert sorted(again["dp_id"]) == sorted(ids)
 
 
 def test_image_search_and_links_lead_to_the_cube_and_its_header(

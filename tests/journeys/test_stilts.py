@@ -13,7 +13,7 @@ from tests.support.stilts import stilts
 
 pytestmark = pytest.mark.slow
 
-STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO QAS UWS MDQ OBS EXA"
+STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO QAS UWS MDQ OBS UPL EXA"
 EVERYTHING = "SELECT * FROM ivoa.ObsCore"
 
 
@@ -91,6 +91,55 @@ def test_tapquery_brings_every_row(server: Server, small_holdings: Holdings) -> 
     lines = told.split()
     assert lines[0] == "dp_id"
     assert len(lines) == 1 + len(small_holdings.accepted)
+
+
+@pytest.mark.parametrize("sync", ["true", "false"])
+def test_tapquery_joins_a_table_of_its_own(
+    server: Server, small_holdings: Holdings, tmp_path: Path, sync: str
+) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("n,ra,dec\n1,0,90\n2,83.6,22\n")
+    told = stilts(
+        "tapquery",
+        f"tapurl={server.url}/tap",
+        f"sync={sync}",
+        "nupload=1",
+        f"upload1={mine}",
+        "ufmt1=csv",
+        "upname1=mine",
+        "adql=SELECT n, ra, dec, COUNT(o.dp_id) AS hits FROM TAP_UPLOAD.mine AS u "
+        "LEFT JOIN ivoa.ObsCore AS o ON 1 = CONTAINS(POINT(o.s_ra, o.s_dec), CIRCLE(u.ra, u.dec, 180)) GROUP BY n, ra, dec ORDER BY n",
+        "ofmt=csv",
+    )
+    placed = sum(1 for _ in small_holdings.accepted)
+    header, one, two = told.split()[-3:]
+    assert header == "n,ra,dec,hits"
+    assert one.startswith("1,0,90,")
+    assert two.startswith("2,83.6,22")
+    assert one.rpartition(",")[2] == two.rpartition(",")[2]
+    assert 0 < int(one.rpartition(",")[2]) <= placed
+
+
+def test_coneskymatch_asks_for_each_row(server: Server, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.csv"
+    ra, dec = ABELL_478
+    mine.write_text(f"n,ra,dec\n1,{ra},{dec}\n2,10,-80\n")
+    told = stilts(
+        "coneskymatch",
+        f"in={mine}",
+        "ifmt=csv",
+        "ra=ra",
+        "dec=dec",
+        "sr=0.5",
+        "servicetype=cone",
+        f"serviceurl={server.url}/scs/ivoa.obscore",
+        "find=each",
+        "ocmd=keepcols 'n dp_id'",
+        "ofmt=csv",
+    )
+    rows = dict(line.split(",", 1) for line in told.split() if line[:2] in ("1,", "2,"))
+    assert rows["1"]
+    assert not rows["2"].strip()
 
 
 def test_cone_finds_the_cube(server: Server) -> None:

@@ -32,7 +32,8 @@ def add_tap(outer: Element, ports: Ports) -> None:
         child(found, "mime", form.media_type)
         for alias in form.aliases:
             child(found, "alias", alias)
-    for method in ("inline", *(("http", "https") if ports.fetch is not None else ())):
+    # Validators demand ``http`` of all that take uploads; where it is off, who tries it is told so.
+    for method in ("inline", "http", *(() if ports.fetch is None else ("https",))):
         child(node, "uploadMethod").set("ivo-id", f"ivo://ivoa.net/std/TAPRegExt#upload-{method}")
     _add_times(node, ports)
     rows = child(node, "outputLimit")
