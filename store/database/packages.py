@@ -95,7 +95,8 @@ class PackageStore:
 
     def crcs(self, checksums: Collection[str]) -> dict[str, int]:
         """Return the CRC-32 of those contents of which it is known."""
-        wanted, found = sorted(set(checksums)), {}
+        wanted = sorted(set(checksums))
+        found: dict[str, int] = {}
         with Session(self._engine) as session:
             for start in range(0, len(wanted), _AT_ONCE):
                 some = wanted[start : start + _AT_ONCE]
