@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
 from datetime import UTC, datetime
+from typing import Protocol
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
 
-from archive.files.bytes import read_spans
+from archive.files.bytes import ahead, read_span
 from archive.files.catalogue import HeldFile
 from archive.files.ranges import RangeNotSatisfiable, Representation, Span, precondition, wanted_spans
 from archive.problems import Problem
@@ -35,17 +36,78 @@ def disposition(file_name: str) -> str:
     return header
 
 
-def answer(held: HeldFile, descriptor: int, headers: Mapping[str, str], *, head: bool) -> Response:
-    """Answer GET or HEAD; the descriptor is closed when all is sent, or nothing will be."""
+class Content(Protocol):
+    """Bytes of a known number, which can be read from any of them to any other."""
+
+    @property
+    def what(self) -> Representation:
+        """Its validators."""
+
+    @property
+    def content_type(self) -> str:
+        """Its media type."""
+
+    @property
+    def file_name(self) -> str:
+        """The name offered to whoever saves it."""
+
+    def read(self, span: Span) -> Generator[bytes]:
+        """Yield the bytes of a span."""
+
+    def close(self) -> None:
+        """Release what reading needs; nothing is read any more."""
+
+
+class OpenFile:
+    """A file of the archive, open; its descriptor is closed with it, or when nobody has it any more."""
+
+    def __init__(self, held: HeldFile, descriptor: int) -> None:
+        self.held = held
+        self._descriptor: int | None = descriptor
+
+    def __del__(self) -> None:
+        # An answer may be dropped before anything of it is sent.
+        self.close()
+
+    @property
+    def what(self) -> Representation:
+        """The file's validators."""
+        return representation(self.held)
+
+    @property
+    def content_type(self) -> str:
+        """The file's media type."""
+        return self.held.content_type
+
+    @property
+    def file_name(self) -> str:
+        """The file's name."""
+        return self.held.file_name
+
+    def read(self, span: Span) -> Generator[bytes]:
+        """Yield the bytes of a span."""
+        if self._descriptor is None:
+            raise ValueError("the file is closed")
+        return read_span(self._descriptor, span)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def answer(content: Content, headers: Mapping[str, str], *, head: bool) -> Response:
+    """Answer GET or HEAD; the content is closed when all is sent, or nothing will be."""
     try:
-        return _answer(held, descriptor, headers, head=head)
+        return _answer(content, headers, head=head)
     except BaseException:
-        os.close(descriptor)
+        content.close()
         raise
 
 
-def _answer(held: HeldFile, descriptor: int, headers: Mapping[str, str], *, head: bool) -> Response:
-    what = representation(held)
+def _answer(content: Content, headers: Mapping[str, str], *, head: bool) -> Response:
+    what = content.what
     common = {
         "ETag": what.etag,
         "Last-Modified": what.last_modified,
@@ -60,15 +122,15 @@ def _answer(held: HeldFile, descriptor: int, headers: Mapping[str, str], *, head
         raise Problem(416, f"the file has {what.size} bytes", kind="range", headers=more) from None
     if status is not None:
         unsent = _unsent(status, common)
-        os.close(descriptor)
+        content.close()
         return unsent
-    common["Content-Disposition"] = disposition(held.file_name)
+    common["Content-Disposition"] = disposition(content.file_name)
     if head:
-        os.close(descriptor)
+        content.close()
         return Response(
-            None, 200, {**common, "Content-Length": str(what.size), "Content-Type": held.content_type}
+            None, 200, {**common, "Content-Length": str(what.size), "Content-Type": content.content_type}
         )
-    return _partial(held, descriptor, spans, common) if spans else _whole(held, descriptor, common)
+    return _partial(content, spans, common) if spans else _whole(content, common)
 
 
 def _unsent(status: int, headers: dict[str, str]) -> Response:
@@ -77,25 +139,27 @@ def _unsent(status: int, headers: dict[str, str]) -> Response:
     raise Problem(412, "the file is not the one that the condition names", kind="condition", headers=headers)
 
 
-def _whole(held: HeldFile, descriptor: int, headers: dict[str, str]) -> Response:
-    headers |= {"Content-Length": str(held.size), "Content-Type": held.content_type}
-    spans = [Span(0, held.size - 1)] if held.size else []
-    return StreamingResponse(_closing(descriptor, read_spans(descriptor, spans)), 200, headers)
+def _whole(content: Content, headers: dict[str, str]) -> Response:
+    size = content.what.size
+    headers |= {"Content-Length": str(size), "Content-Type": content.content_type}
+    parts = [(b"", Span(0, size - 1))] if size else []
+    return StreamingResponse(_sent(content, parts), 200, headers)
 
 
-def _partial(held: HeldFile, descriptor: int, spans: list[Span], headers: dict[str, str]) -> Response:
+def _partial(content: Content, spans: list[Span], headers: dict[str, str]) -> Response:
+    size, media_type = content.what.size, content.content_type
     if len(spans) == 1:
         [span] = spans
         headers |= {
-            "Content-Range": f"bytes {span.first}-{span.last}/{held.size}",
+            "Content-Range": f"bytes {span.first}-{span.last}/{size}",
             "Content-Length": str(span.size),
-            "Content-Type": held.content_type,
+            "Content-Type": media_type,
         }
-        return StreamingResponse(_closing(descriptor, read_spans(descriptor, spans)), 206, headers)
+        return StreamingResponse(_sent(content, [(b"", span)]), 206, headers)
     boundary = secrets.token_hex(12)
     heads = [
-        f"\r\n--{boundary}\r\nContent-Type: {held.content_type}\r\n"
-        f"Content-Range: bytes {span.first}-{span.last}/{held.size}\r\n\r\n".encode()
+        f"\r\n--{boundary}\r\nContent-Type: {media_type}\r\n"
+        f"Content-Range: bytes {span.first}-{span.last}/{size}\r\n\r\n".encode()
         for span in spans
     ]
     end = f"\r\n--{boundary}--\r\n".encode()
@@ -104,20 +168,17 @@ def _partial(held: HeldFile, descriptor: int, spans: list[Span], headers: dict[s
         "Content-Length": str(length),
         "Content-Type": f"multipart/byteranges; boundary={boundary}",
     }
-    return StreamingResponse(_closing(descriptor, _parts(descriptor, heads, spans, end)), 206, headers)
+    return StreamingResponse(_sent(content, list(zip(heads, spans, strict=True)), end), 206, headers)
 
 
-async def _parts(descriptor: int, heads: list[bytes], spans: list[Span], end: bytes) -> AsyncIterator[bytes]:
-    for head, span in zip(heads, spans, strict=True):
-        yield head
-        async for chunk in read_spans(descriptor, [span]):
-            yield chunk
-    yield end
+def _sent(content: Content, parts: list[tuple[bytes, Span]], end: bytes = b"") -> AsyncIterator[bytes]:
+    return ahead(_chunks(content, parts, end), content.close)
 
 
-async def _closing(descriptor: int, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in chunks:
-            yield chunk
-    finally:
-        os.close(descriptor)
+def _chunks(content: Content, parts: list[tuple[bytes, Span]], end: bytes) -> Generator[bytes]:
+    for head, span in parts:
+        if head:
+            yield head
+        yield from content.read(span)
+    if end:
+        yield end

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-
-import anyio.to_thread
+from threading import Lock
 
 from archive.files.catalogue import HeldFile
 from archive.files.ranges import Span
@@ -16,6 +17,8 @@ from archive.problems import Problem
 
 CHUNK = 1 << 20
 """Bytes read at once."""
+
+_READERS = ThreadPoolExecutor(16, thread_name_prefix="reader")
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -78,15 +81,41 @@ def _check(held: HeldFile, found: os.stat_result) -> None:
         )
 
 
-async def read_spans(descriptor: int, spans: Sequence[Span]) -> AsyncIterator[bytes]:
-    """Yield the bytes of spans one after the other."""
-    for span in spans:
-        place, left = span.first, span.size
-        while left:
-            chunk = await anyio.to_thread.run_sync(os.pread, descriptor, min(CHUNK, left), place)
-            if not chunk:
-                # Cut off while it was being read: break the connection, for the length was promised.
-                raise OSError(errno.EIO, "the file became shorter while it was read")
+def read_span(descriptor: int, span: Span) -> Generator[bytes]:
+    """Yield the bytes of a span."""
+    place, left = span.first, span.size
+    while left:
+        chunk = os.pread(descriptor, min(CHUNK, left), place)
+        if not chunk:
+            # Cut off while it was being read: break the connection, for the length was promised.
+            raise OSError(errno.EIO, "the file became shorter while it was read")
+        yield chunk
+        place += len(chunk)
+        left -= len(chunk)
+
+
+async def ahead(chunks: Generator[bytes], close: Callable[[], None]) -> AsyncIterator[bytes]:
+    """Yield what a generator yields, run in threads and one chunk ahead: while one is sent the next is read.
+
+    No thread waits for a slow client. At the end ``close`` is called in a thread too.
+    """
+    loop, turn = asyncio.get_running_loop(), Lock()
+
+    def step() -> bytes | None:
+        with turn:
+            return next(chunks, None)
+
+    def end() -> None:
+        with turn:
+            chunks.close()
+            close()
+
+    coming = loop.run_in_executor(_READERS, step)
+    try:
+        while (chunk := await coming) is not None:
+            coming = loop.run_in_executor(_READERS, step)
             yield chunk
-            place += len(chunk)
-            left -= len(chunk)
+    finally:
+        # What was read ahead, or failed to be, is of no use to a client that went away.
+        coming.add_done_callback(lambda done: done.cancelled() or done.exception())
+        _READERS.submit(end)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from archive.files import catalogue, headers
-from archive.files.answer import answer
+from archive.files.answer import OpenFile, answer
 from archive.files.bytes import open_held
 from archive.problems import Detail, wrong
 from archive.process import Process
@@ -33,7 +33,7 @@ def build_router(process: Process) -> APIRouter:
             held = catalogue.find(snapshot, identifier, url)
         process.policy.require_bytes(held.dp_id, held.release_date, held.rights)
         descriptor = open_held(held, root)
-        return answer(held, descriptor, request.headers, head=asks_head(request))
+        return answer(OpenFile(held, descriptor), request.headers, head=asks_head(request))
 
     router.get("/files/{identifier:path}", summary="Download a file (Range, ETag)")(file)
 

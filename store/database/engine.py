@@ -19,7 +19,7 @@ CONNECT_SECONDS = 10
 
 _POSTGRESQL = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest of the migrations."""
 
 MIGRATION_LOCK = 7_362_511
