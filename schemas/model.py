@@ -72,8 +72,8 @@ class Column(_Declaration):
     it what else it stores, or ``public``; a row without a time shows what it stores, or ``public``.
     ``array`` makes a numeric column a list: ``"*"`` for any length, ``"3"`` for three. ``ascii`` promises
     that a text is ASCII, so that VOTable may call it ``char``. ``dataset`` says that its values identify data
-    products of the archive, which knows their links. ``votable`` is how VOTable declares it, where that is not
-    how its kind is declared, and ``null`` the number that stands there for a missing one: columns of tables
+    products of the archive, which knows their links. ``votable`` is how VOTable declares it where its kind
+    alone does not say that, and ``null`` the number that stands there for a missing one: columns of tables
     that users bring keep both.
     """
 
