@@ -53,7 +53,6 @@ class TapService:
         limit = self._ports.limits.rows(params.one("MAXREC"))
         text = params.required("QUERY")
         uploads = read_uploads(params, self._ports.uploads, self._ports.fetch)
-        time.check()
         ask = partial(self._question, text, limit, uploads, time)
         return answer(self._ports, ask, form, media_type, time=time)
 

@@ -156,6 +156,14 @@ def test_a_post_without_a_body_has_the_parameters_of_its_url(client: Any) -> Non
 
 
 def test_a_request_that_is_too_large_is_refused(client: Any) -> None:
-    reply = client.post("/tap/sync", data={"QUERY": "x" * (9 * 2**20)})
-    assert reply.status_code == 400
-    assert b"larger than" in reply.content
+    for path, bytes_sent, words in (
+        ("/sia2/query", 9 * 2**20, b"larger than 8388608 bytes"),
+        ("/tap/sync", 9 * 2**20, b"exceeded maximum size"),
+        ("/tap/sync", 101 * 10**6, b"larger than 100000000 bytes"),
+    ):
+        sent = (
+            {"files": {"f": b"x" * bytes_sent}} if b"larger" in words else {"data": {"f": "x" * bytes_sent}}
+        )
+        reply = client.post(path, **sent)
+        assert reply.status_code == 400
+        assert words in reply.content

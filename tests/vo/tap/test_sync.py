@@ -124,7 +124,7 @@ def test_the_engines_notes_are_passed_on(client: Any, index: Any) -> None:
         ({"QUERY": ALL, "MAXREC": "-1"}, "MAXREC"),
         ({"QUERY": ALL, "RUNID": "x" * 65}, "RUNID"),
         ({"QUERY": ALL, "RESPONSEFORMAT": "pdf"}, "RESPONSEFORMAT"),
-        ({"QUERY": ALL, "UPLOAD": "t,param:t"}, "uploads"),
+        ({"QUERY": ALL, "UPLOAD": "t,param:t"}, "no file named 't'"),
         ({"QUERY": [ALL, ALL]}, "QUERY is given 2 times"),
         ({"QUERY": "SELECT TOP 1 idd FROM demo.Stars"}, "id"),
         ({"QUERY": "SELECT id FROM secret.t"}, "secret"),

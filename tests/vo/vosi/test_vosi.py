@@ -79,7 +79,9 @@ def test_tap_capabilities_are_valid_and_name_their_limits(client: Any, assert_va
     assert own[0].findtext("interface/accessURL") == "http://archive.example/base/tap"
     assert own[0].find("interface").get("version") == "1.1"
     assert [own[0].findtext(f"outputLimit/{name}") for name in ("default", "hard")] == ["8", "10"]
-    assert own[0].find("uploadMethod") is None
+    methods = [node.get("ivo-id") for node in own[0].findall("uploadMethod")]
+    assert methods == [f"ivo://ivoa.net/std/TAPRegExt#upload-{name}" for name in ("inline", "http")]
+    assert own[0].findtext("uploadLimit/hard") == "1000000"
     assert {"votable", "votable/b2", "csv", "parquet"} <= set(_texts(own[0], "outputFormat/alias"))
 
 
