@@ -1,1 +1,0 @@
-"""Small pictures of what files hold."""
