@@ -14,9 +14,11 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from archive import context
+from archive.incoming import Incoming
 from archive.logs import get_logger
 from archive.metrics import Metrics
 from archive.problems import our_failure
+from store.limits import STOP, Stop
 
 EXPOSED = (
     "Content-Disposition, Content-Encoding, Content-Length, Content-Range, Accept-Ranges, ETag, "
@@ -174,8 +176,11 @@ class Gate:
             self._record(scope, method, exchange, time.perf_counter() - began)
 
     async def _guarded(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
+        stop = Stop()
+        incoming = Incoming(receive, stop, has_body=scope["method"] == "POST")
+        STOP.set(stop)
         try:
-            await self._app(scope, receive, exchange.send)
+            await self._app(scope, incoming, exchange.send)
         except Exception:
             self._log.exception("request failed", path=scope["path"])
             if exchange.ended:
@@ -183,6 +188,8 @@ class Gate:
             if exchange.started:
                 raise
             await our_failure().response()(scope, receive, exchange.send)
+        finally:
+            incoming.close()
 
     def _record(self, scope: Scope, method: str, exchange: _Exchange, seconds: float) -> None:
         route = _route_of(scope)

@@ -42,7 +42,7 @@ class RunningQuery:
         self._cursor: duckdb.DuckDBPyConnection | None = cursor
         self._release = release
         self._schema = arrow_schema(compiled.columns)
-        self._deadline = _WATCHDOG.watch(cursor, allowed.left)
+        self._deadline = _WATCHDOG.watch(cursor, allowed.left, allowed.stop)
         self._allowed = allowed
         try:
             for name, rows in registered.items():

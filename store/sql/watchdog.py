@@ -8,6 +8,8 @@ import time
 
 import duckdb
 
+from store.limits import Stop
+
 _AGAIN = 0.1
 """Seconds after which a query that is still there is interrupted again: the engine forgets an interruption
 that comes before it runs, while it reads or plans a statement."""
@@ -21,11 +23,15 @@ class Watchdog:
         self._deadlines: list[tuple[float, int, Deadline]] = []
         self._thread: threading.Thread | None = None
 
-    def watch(self, connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Deadline:
-        """Interrupt the connection after so many seconds, unless the deadline is cancelled before."""
+    def watch(
+        self, connection: duckdb.DuckDBPyConnection, seconds: float | None, stop: Stop | None = None
+    ) -> Deadline:
+        """Interrupt the connection after so many seconds, or when told to stop, unless cancelled before."""
         deadline = Deadline(connection)
         if seconds is not None:
             self._add(time.monotonic() + seconds, deadline)
+        if stop is not None:
+            stop.add(lambda: self._add(time.monotonic(), deadline))
         return deadline
 
     def _add(self, when: float, deadline: Deadline) -> None:
