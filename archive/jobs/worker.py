@@ -32,7 +32,8 @@ _GRACE = 5.0
 _MOST_ATTEMPTS = 2
 
 _BROKEN = Failure(
-    "DefaultFault: the process that ran the job ended unexpectedly; it may have needed too much memory"
+    "DefaultFault: the process that ran the job ended unexpectedly; it may have needed too much memory: "
+    "ask for less, or for parts one by one"
 )
 
 
