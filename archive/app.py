@@ -22,6 +22,8 @@ from archive.landing.router import build_router as build_pages
 from archive.links.linker import IndexLinker
 from archive.metrics import Metrics
 from archive.middleware import Gate
+from archive.packages.keeper import PackageLimits, Packages
+from archive.packages.router import build_router as build_packages
 from archive.presence import Presence
 from archive.problems import Problem, our_failure, problem_handler
 from archive.process import Process
@@ -71,11 +73,34 @@ def create_app(process: Process) -> ASGIApp:
     app.include_router(health.build_router(process, metrics))
     app.include_router(build_api(process))
     app.include_router(build_files(process))
+    app.include_router(build_packages(_packages(process), process.site.public_url))
     app.include_router(build_pages(process))
     ports = replace(build_ports(process), jobs=process.jobs)
     for protocol in PROTOCOLS:
         app.include_router(protocol.router(ports), include_in_schema=False)
     return Gate(app, metrics=metrics, bases=[protocol.path for protocol in PROTOCOLS])
+
+
+def _packages(process: Process) -> Packages:
+    settings = process.settings
+    limits = PackageLimits(
+        files=settings.package_files,
+        bytes=int(settings.package_gigabytes * 1e9),
+        days=settings.package_days,
+        of_all=settings.packages_of_all,
+        of_one=settings.packages_of_one,
+        seconds=settings.query_seconds,
+    )
+    return Packages(
+        process.packages,
+        process.index,
+        process.site,
+        process.policy,
+        files_root=settings.files_root,
+        limits=limits,
+        title=settings.title,
+        secret=process.secret,
+    )
 
 
 def build_ports(process: Process) -> Ports:

@@ -25,7 +25,7 @@ from archive.stores import (
     require_writable,
     written_once,
 )
-from store.database import JobStore, QuarantineStore
+from store.database import JobStore, PackageStore, QuarantineStore
 from store.duckdb import DuckIndex, Follower, generations
 from store.lake import Lake
 from store.port import Index, Maintainer, Site
@@ -164,6 +164,8 @@ def build_process(settings: Settings, index: Index, lake: Lake) -> Process:
         policy=AccessPolicy(realm=place.authority),
         cursors=Cursors(_secret(settings), settings.cursor_hours * 3600),
         jobs=_jobs(settings),
+        packages=PackageStore(open_tables(settings)),
+        secret=_secret(settings),
         started_at=lake.version(),
         waits_for=lambda: _reason(settings),
     )

@@ -10,6 +10,7 @@ from archive.access import AccessPolicy
 from archive.api.cursor import Cursors
 from archive.presence import servers
 from archive.settings import Settings
+from store.database import PackageStore
 from store.lake import Lake
 from store.port import Index, IndexStatus, Site
 from vo.uws.port import Jobs
@@ -26,6 +27,9 @@ class Process:
     policy: AccessPolicy
     cursors: Cursors
     jobs: Jobs
+    packages: PackageStore
+    secret: bytes
+    """What the archive alone knows: key of digests and cursors."""
     started_at: int
     """The lake's version when the process started."""
     waits_for: Callable[[], str | None] = lambda: None

@@ -125,6 +125,11 @@ class Settings(BaseSettings):
     serve_jobs: bool = Field(
         default=True, title="Whether a server runs jobs itself; no: leave them to onedfs worker elsewhere"
     )
+    package_files: int = Field(default=20_000, gt=0, title="Files of one package at most")
+    package_gigabytes: float = Field(default=5_000.0, gt=0, title="Bytes of one package at most, GB")
+    package_days: float = Field(default=7.0, gt=0, title="How long packages can be had, days")
+    packages_of_all: int = Field(default=10_000, gt=0, title="Packages that are kept, at most")
+    packages_of_one: int = Field(default=200, gt=0, title="Packages of one client that are kept, at most")
     memory_megabytes: int | None = Field(
         default=None, ge=256, title="Memory of the query engine in each process, MB; unset: its own choice"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -130,8 +130,11 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return found
 
 
-def parse_search(given: Mapping[str, Any]) -> SearchParams:
-    """Check the parameters of a search.
+P = TypeVar("P", bound=BaseModel)
+
+
+def parse_as(model: type[P], given: Mapping[str, Any]) -> P:
+    """Check parameters.
 
     Raises
     ------
@@ -139,25 +142,24 @@ def parse_search(given: Mapping[str, Any]) -> SearchParams:
         400 with one entry of ``errors`` per mistake.
     """
     try:
-        return SearchParams.model_validate(given)
+        return model.model_validate(given)
     except ValidationError as error:
-        raise wrong(_details(error, SearchParams)) from None
+        raise wrong(_details(error, model)) from None
+
+
+def parse_search(given: Mapping[str, Any]) -> SearchParams:
+    """Check the parameters of a search; as ``parse_as``."""
+    return parse_as(SearchParams, given)
 
 
 def parse_density(given: Mapping[str, Any]) -> DensityParams:
-    """Check the parameters of a density map; as ``parse_search``."""
-    try:
-        return DensityParams.model_validate(given)
-    except ValidationError as error:
-        raise wrong(_details(error, DensityParams)) from None
+    """Check the parameters of a density map; as ``parse_as``."""
+    return parse_as(DensityParams, given)
 
 
 def parse_moc(given: Mapping[str, Any]) -> MocParams:
-    """Check the parameters of a coverage map; as ``parse_search``."""
-    try:
-        return MocParams.model_validate(given)
-    except ValidationError as error:
-        raise wrong(_details(error, MocParams)) from None
+    """Check the parameters of a coverage map; as ``parse_as``."""
+    return parse_as(MocParams, given)
 
 
 def _details(error: ValidationError, model: type[BaseModel]) -> list[Detail]:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from archive.api import healpix_map, search, tables
 from archive.api import moc as coverage
+from archive.api.body import json_object
 from archive.api.check import as_adql, check
 from archive.api.openapi import (
     ADQL_BODY,
@@ -32,9 +33,6 @@ from vo.dali.router import asks_head
 TableName: TypeAlias = Annotated[str, Path(description="A table's name, in any case, such as ivoa.ObsCore")]
 RowKey: TypeAlias = Annotated[str, Path(description="The row's key: the dp_id of an observation")]
 
-MOST_BODY = 4_000_000
-"""Bytes of a JSON request at most; a MOC may be long."""
-
 
 def _json(document: Any, status: int = 200) -> Response:
     body = orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
@@ -50,23 +48,6 @@ def _accepted(request: Request, forms: Mapping[str, str]) -> str | None:
     """Return the form of the media type that a request names, if it names one of these."""
     named = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
     return next((forms[name] for name in named if name in forms), None)
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    """Read the request's body as a JSON object."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BODY:
-            raise Problem(413, f"a request has at most {MOST_BODY} bytes", kind="too-large")
-    try:
-        data = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError as error:
-        detail = Detail("syntax", f"the body is no JSON: {error.msg}", "body", (), error.lineno, error.colno)
-        raise wrong([detail]) from None
-    if not isinstance(data, dict):
-        raise wrong([Detail("type", "the body has to be a JSON object", "body")])
-    return data
 
 
 class Api:
@@ -96,7 +77,7 @@ class Api:
 
     async def search(self, table: TableName, request: Request) -> Response:
         """Search, with the parameters as JSON."""
-        params = parse_search(await _object(request))
+        params = parse_search(await json_object(request))
         return await run_in_threadpool(self._answer, table, params, request.headers.get("accept"))
 
     def _answer(self, name: str, params: SearchParams, accept: str | None, *, head: bool = False) -> Response:
@@ -175,7 +156,7 @@ class Api:
 
     async def check(self, request: Request) -> Response:
         """Check a query."""
-        text = (await _object(request)).get("query")
+        text = (await json_object(request)).get("query")
         if not isinstance(text, str):
             raise wrong([Detail("value", "the body needs a text named query", "query")])
         return _json(await run_in_threadpool(check, self._process, text))

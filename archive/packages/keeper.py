@@ -80,9 +80,9 @@ class Packages:
         index: Index,
         site: Site,
         policy: AccessPolicy,
+        *,
         files_root: Path,
         limits: PackageLimits,
-        *,
         title: str,
         secret: bytes,
     ) -> None:
