@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
 import httpx
-import psutil
 import pytest
 
 from tests.support.holdings import Holdings
@@ -14,8 +14,10 @@ from tests.support.processes import Archive, wait_until
 
 pytestmark = pytest.mark.slow
 
-LONG = """SELECT COUNT(*) FROM ivoa.ObsCore a, ivoa.ObsCore b, ivoa.ObsCore c, ivoa.ObsCore d, ivoa.ObsCore e,
-    ivoa.ObsCore f, ivoa.ObsCore g, ivoa.ObsCore h WHERE SIN(a.s_ra) * b.s_ra < COS(c.s_dec) + d.s_ra + e.s_ra"""
+LONG = """SELECT COUNT(*) FROM ivoa.ObsCore a, ivoa.ObsCore b, ivoa.ObsCore c, ivoa.ObsCore d,
+    ivoa.ObsCore e, ivoa.ObsCore f, ivoa.ObsCore g, ivoa.ObsCore h,
+    ivoa.ObsCore i, ivoa.ObsCore j, ivoa.ObsCore k, ivoa.ObsCore l
+    WHERE SIN(a.s_ra) * b.s_ra < COS(c.s_dec) + l.s_ra + k.s_ra"""
 
 
 def _phase(url: str) -> str:
@@ -30,19 +32,18 @@ def _job(url: str, query: str, **more: str) -> str:
 def test_queued_jobs_run_and_executing_ones_end_after_a_kill(
     archive: Archive, small_holdings: Holdings
 ) -> None:
-    archive.onedfs("ingest", str(small_holdings.root))
-    with archive.serving() as server:
-        server.wait_ready()
+    archive.run("ingest", small_holdings.folder)
+    with archive.server() as server:
         executing = _job(server.url, LONG, EXECUTIONDURATION="5")
         wait_until(lambda: _phase(executing) == "EXECUTING", "the job runs", 60)
         queued = _job(server.url, "SELECT dp_id FROM ivoa.ObsCore")
         assert _phase(queued) == "QUEUED"
-        everyone = [server.process.pid, *(p.pid for p in psutil.Process(server.process.pid).children(True))]
-        for pid in everyone:
-            os.kill(pid, signal.SIGKILL)
+        for pid in archive.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         server.process.wait(30)
-    with archive.serving() as server:
-        server.wait_ready()
+        archive.wait_quiet()
+    with archive.server() as server:
         here = server.url + executing.partition("/tap")[1] + executing.partition("/tap")[2]
         there = server.url + queued.partition("/tap")[1] + queued.partition("/tap")[2]
         assert httpx.get(f"{here}/results/result", timeout=30).status_code == 404
