@@ -30,7 +30,7 @@ from store.duckdb import DuckIndex, Follower, generations
 from store.lake import Lake
 from store.port import Index, Maintainer, Site
 from store.sql.instance import Limits
-from vo.uws.port import JobLimits
+from vo.jobs import JobLimits
 
 if TYPE_CHECKING:
     from store.elastic import Cluster

@@ -13,7 +13,7 @@ from archive.settings import Settings
 from store.database import PackageStore
 from store.lake import Lake
 from store.port import Index, IndexStatus, Site
-from vo.uws.port import Jobs
+from vo.jobs import Jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import schemas
 from store.port import Index, QueryError, Site
 from vo.dali import Limits, fault_of
+from vo.jobs import Jobs
 from vo.links import Linker, Unlinked
 from vo.uploads.limits import UploadLimits
 from vo.uploads.request import Fetch
-from vo.uws.port import Jobs
 
 
 def _no_request() -> str:

@@ -10,7 +10,7 @@ from archive.jobs.files import JobFiles
 from store.database import JobStore, new_job_id
 from store.jobs import Job, Phase
 from vo.dali import Parameters, TransientFault, UsageFault
-from vo.uws.port import JobLimits
+from vo.jobs import JobLimits
 from vo.uws.service import OF_JOBS
 
 _LONGEST_RUNID = 64
@@ -48,7 +48,7 @@ class JobKeeper:
         return self._clock()
 
     def create(self, service: str, params: Parameters, client: str) -> Job:
-        """Keep a new job with copies of its files; see ``vo.uws.port``."""
+        """Keep a new job with copies of its files; see ``vo.jobs``."""
         # Addresses are not kept; what is kept tells only whether two are the same.
         client = blake2b(client.encode(), key=self._secret, digest_size=16).hexdigest()
         load = self._store.load(client)

@@ -9,6 +9,12 @@ import orjson
 
 from store.jobs import Failure, Result
 
+READY = b"ready\n"
+"""What a query process says once it can take a job."""
+
+MEGABYTES = "_ONEDFS_JOB_MEGABYTES"
+"""Environment variable with the memory that a query process may take."""
+
 
 def as_line(outcome: Result | Failure) -> bytes:
     """Return an outcome as a line."""

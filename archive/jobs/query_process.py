@@ -7,8 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 
-from archive.jobs.outcome import from_line
-from archive.jobs.runner import MEGABYTES, READY
+from archive.jobs.outcome import MEGABYTES, READY, from_line
 from store.jobs import Failure, Result
 
 
@@ -17,7 +16,7 @@ class QueryProcess:
 
     def __init__(self, megabytes: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "archive.jobs.runner"],
+            [sys.executable, "-P", "-m", "archive.runner"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, MEGABYTES: str(megabytes)},

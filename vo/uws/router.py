@@ -14,9 +14,9 @@ from fastapi.responses import FileResponse
 
 from vo.dali import Fault, NotFoundFault, Parameters
 from vo.dali.router import Handler, respond
+from vo.jobs import Jobs
 from vo.ports import Ports
 from vo.reply import Reply, error_reply
-from vo.uws.port import Jobs
 from vo.uws.service import JobService
 
 _LOOK = 0.1

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from store.jobs import Job, Phase
 from vo.dali import NotFoundFault, Parameters, UsageFault
+from vo.jobs import Jobs
 from vo.reply import Reply
 from vo.uws.documents import (
     job_document,
@@ -16,7 +17,6 @@ from vo.uws.documents import (
     parameters_document,
     results_document,
 )
-from vo.uws.port import Jobs
 from vo.votable.document import Info, error_document
 
 _XML = "text/xml"

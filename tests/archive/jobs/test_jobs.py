@@ -94,7 +94,7 @@ def children() -> set[int]:
             parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
             continue
-        if parent == os.getpid() and b"archive.jobs.runner" in command:
+        if parent == os.getpid() and b"archive.runner" in command:
             found.add(int(entry.name))
     return found
 

@@ -18,7 +18,7 @@ from pathlib import PurePath
 from archive import factory, logs, stores
 from archive.app import build_ports
 from archive.jobs.files import RESULT, JobFiles
-from archive.jobs.outcome import as_line
+from archive.jobs.outcome import MEGABYTES, READY, as_line
 from archive.process import Process
 from archive.settings import load_settings
 from store.database import JobStore
@@ -26,12 +26,6 @@ from store.jobs import Failure, Job, Result
 from vo.dali import Fault, TransientFault
 from vo.reply import Body, Reply
 from vo.tap.service import TapService
-
-READY = b"ready\n"
-"""What the process says once it can take a job."""
-
-MEGABYTES = "_ONEDFS_JOB_MEGABYTES"
-"""Environment variable with the memory that the process may take."""
 
 _PR_SET_PDEATHSIG = 1
 _NICE = 5
