@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from ctypes import CDLL
 from dataclasses import replace
 from pathlib import PurePath
@@ -46,10 +46,12 @@ def main() -> None:
     process = factory.open_process(settings)
     process.wait_ready(60.0)
     store = JobStore(stores.open_tables(settings))
-    answers.write(READY)
-    job = store.get(sys.stdin.readline().strip())
-    if job is not None:
-        answers.write(as_line(run(job, process, JobFiles(settings.jobs_root))))
+    # A worker that is killed while this starts may have been gone before it could take this along.
+    with suppress(BrokenPipeError):
+        answers.write(READY)
+        job = store.get(sys.stdin.readline().strip())
+        if job is not None:
+            answers.write(as_line(run(job, process, JobFiles(settings.jobs_root))))
     # Nothing that is open needs to be closed in order, and an engine may take long to.
     os._exit(0)
 
